@@ -1,0 +1,151 @@
+//! What must hold of a catalogue as a whole.
+
+use crate::{Automatic, AutomaticValue, Catalog, CatalogError, FieldKind, KeyKind, Model, Rule};
+
+pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
+    for model in catalog.models() {
+        let checker = Checker { catalog, model };
+        checker.keys()?;
+        checker.named_fields()?;
+        checker.uniques()?;
+        checker.rules()?;
+        for automatic in &model.automatic {
+            checker.automatic(automatic)?;
+        }
+        checker.used_by()?;
+    }
+    Ok(())
+}
+
+/// How many keys of one model can be indexed: the slots of the widest model (DESIGN §4, `fk0` to `fk5`).
+const KEY_SLOTS: usize = 6;
+
+struct Checker<'a> {
+    catalog: &'a Catalog,
+    model: &'a Model,
+}
+
+impl Checker<'_> {
+    fn fail(&self, problem: impl Into<String>) -> CatalogError {
+        CatalogError::inconsistent(&self.model.name, problem)
+    }
+
+    fn has_field(&self, model: &Model, field: &str) -> Result<(), CatalogError> {
+        if model.fields.contains_key(field) {
+            return Ok(());
+        }
+        Err(self.fail(format!("`{}` has no field `{field}`", model.name)))
+    }
+
+    fn keys(&self) -> Result<(), CatalogError> {
+        if self.model.keys.len() > KEY_SLOTS {
+            return Err(self.fail(format!("a model has at most {KEY_SLOTS} keys")));
+        }
+        for key in &self.model.keys {
+            let Some(target) = key.target.map(|id| self.catalog.model(id)) else { continue };
+            if target.id > self.model.id {
+                return Err(self.fail(format!("`{}` leads to `{}`, which comes later", key.field, target.name)));
+            }
+            if key.kind == KeyKind::Local && target.silo != self.model.silo {
+                return Err(self.fail(format!("`{}` leads to another silo without saying so", key.field)));
+            }
+            if key.on_delete == Some(crate::OnDelete::SetNull) && !key.nullable {
+                return Err(self.fail(format!("`{}` becomes null on deletion but is not nullable", key.field)));
+            }
+        }
+        Ok(())
+    }
+
+    fn named_fields(&self) -> Result<(), CatalogError> {
+        let model = self.model;
+        let mut named: Vec<&String> = Vec::new();
+        named.extend(&model.global_when);
+        named.extend(model.ordinal.iter().flatten());
+        named.extend(&model.privileged);
+        named.extend(&model.grants_privilege);
+        named.extend(model.stays_outside_global.iter().map(|retained| &retained.field));
+        named.into_iter().try_for_each(|field| self.has_field(model, field))?;
+        for (field, _) in &model.comparators {
+            if !self.catalog.is_removed_field(&model.name, field) {
+                self.has_field(model, field)?;
+            }
+        }
+        if let Some(key) = &model.grants_privilege
+            && model.key(key).is_none()
+        {
+            return Err(self.fail(format!("`{key}` grants a privilege but is no key")));
+        }
+        Ok(())
+    }
+
+    fn uniques(&self) -> Result<(), CatalogError> {
+        for unique in &self.model.uniques {
+            if unique.fields.is_empty() {
+                return Err(self.fail("a unique set has at least one field"));
+            }
+            let conditions = unique.when.iter().map(|condition| &condition.field);
+            unique.fields.iter().chain(conditions).try_for_each(|field| self.has_field(self.model, field))?;
+        }
+        Ok(())
+    }
+
+    fn rules(&self) -> Result<(), CatalogError> {
+        for rule in &self.model.rules {
+            rule.fields().into_iter().try_for_each(|field| self.has_field(self.model, field))?;
+            if let Some(natural_key) = rule.natural_key()
+                && !self.model.uniques.iter().any(|unique| same_fields(&unique.fields, natural_key))
+            {
+                return Err(self.fail(format!("{rule:?} acts on a set that is not unique")));
+            }
+            if let Rule::DropIfMerged(key)
+            | Rule::NullIfMissing(key)
+            | Rule::ReplaceFirstAutomatic(key)
+            | Rule::OrgAuthToken(key) = rule
+            {
+                let declared = self.model.key(key);
+                let nullable = declared.is_some_and(|key| key.nullable);
+                if declared.is_none() || (matches!(rule, Rule::NullIfMissing(_)) && !nullable) {
+                    return Err(self.fail(format!("{rule:?} does not fit its field")));
+                }
+            }
+            if let Rule::SoftKey { target, .. } = rule
+                && self.catalog.find(target).is_none()
+            {
+                return Err(self.fail(format!("`{target}` is no model of this catalogue")));
+            }
+        }
+        Ok(())
+    }
+
+    fn automatic(&self, automatic: &Automatic) -> Result<(), CatalogError> {
+        let made = self.catalog.model(automatic.model);
+        if made.silo != self.model.silo {
+            return Err(self.fail(format!("`{}` is made with it but lives elsewhere", made.name)));
+        }
+        for (field, value) in &automatic.fields {
+            self.has_field(made, field)?;
+            if let AutomaticValue::ParentField(parent) = value {
+                self.has_field(self.model, parent)?;
+            }
+        }
+        for (name, field) in &made.fields {
+            let given = automatic.fields.iter().any(|(given, _)| given == name);
+            let optional = field.nullable || field.default.is_some() || field.kind == FieldKind::Json;
+            if !given && !optional {
+                return Err(self.fail(format!("`{}.{name}` gets no value when it is made", made.name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn used_by(&self) -> Result<(), CatalogError> {
+        for (model, field) in &self.model.used_by {
+            self.has_field(self.catalog.model(*model), field)?;
+        }
+        Ok(())
+    }
+}
+
+fn same_fields(unique: &[String], natural_key: &[String]) -> bool {
+    unique.len() == natural_key.len() && natural_key.iter().all(|field| unique.contains(field))
+}

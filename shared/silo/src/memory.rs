@@ -1,0 +1,371 @@
+//! A silo in memory: the sandbox of validations, the state of a rehearsal, and the twin that stores are
+//! tested against.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use catalog::{Catalog, Model, ModelId};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    ChunkPosition, Conflict, ImportChunk, ImportPlan, Page, Pk, Row, Silo, StoreError, StoreErrorKind, Stored,
+    Taken, Transaction, UniqueKey, Write, WriteError,
+};
+
+/// Rows, indexes and import records in ordinary maps behind one lock.
+///
+/// Writes of the same item that overlap in time fail with [`StoreErrorKind::Contention`], as they do in
+/// DynamoDB: a transaction holds its items from its first poll to its end.
+#[derive(Debug)]
+pub struct MemorySilo {
+    catalog: Arc<Catalog>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tables: HashMap<ModelId, BTreeMap<Pk, Stored>>,
+    uniques: HashMap<UniqueKey, Pk>,
+    references: BTreeSet<(ModelId, usize, Pk, Pk)>,
+    privileged: BTreeSet<(ModelId, Pk)>,
+    sequences: HashMap<ModelId, Pk>,
+    plans: HashMap<Uuid, ImportPlan>,
+    chunks: HashMap<Uuid, BTreeMap<ChunkPosition, ImportChunk>>,
+    in_flight: HashSet<Item>,
+}
+
+/// What a transaction holds while it is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Item {
+    Row(ModelId, Pk),
+    Unique(UniqueKey),
+    Chunk(Uuid, ChunkPosition),
+}
+
+/// A row that cannot be part of a state.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum LoadError {
+    /// The same primary key twice.
+    #[error("{model} {pk} is there twice")]
+    PkTaken {
+        /// The model.
+        model: String,
+        /// The primary key.
+        pk: Pk,
+    },
+    /// A unique value twice.
+    #[error("{model} {pk} and {holder} share their {set}")]
+    UniqueTaken {
+        /// The model.
+        model: String,
+        /// The primary key of the row.
+        pk: Pk,
+        /// The fields whose values are shared.
+        set: String,
+        /// The row that has the value already.
+        holder: Pk,
+    },
+}
+
+impl MemorySilo {
+    /// An empty silo that keeps the models of a catalogue.
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self { catalog, state: Mutex::default() }
+    }
+
+    /// Puts a row in as it is, under its own primary key: how a state that was saved comes back.
+    ///
+    /// # Errors
+    /// The primary key or a unique value is taken.
+    pub fn load(&self, model: &Model, row: Row) -> Result<(), LoadError> {
+        let mut state = self.lock();
+        if state.get(model.id, row.pk).is_some() {
+            return Err(LoadError::PkTaken { model: model.name.clone(), pk: row.pk });
+        }
+        for key in UniqueKey::of(model, &row.fields) {
+            if let Some(holder) = state.uniques.get(&key) {
+                let set = model.uniques.get(key.set).map(catalog::UniqueSet::name).unwrap_or_default();
+                return Err(LoadError::UniqueTaken {
+                    model: model.name.clone(),
+                    pk: row.pk,
+                    set,
+                    holder: *holder,
+                });
+            }
+        }
+        state.put(model, Stored { row, revision: 1 });
+        Ok(())
+    }
+
+    // A panic while the lock is held can only come from a bug in this file; the state is whole between
+    // statements, so that going on with it is safe.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn items(&self, transaction: &Transaction) -> Vec<Item> {
+        let mut items = Vec::new();
+        for write in &transaction.writes {
+            let model = self.catalog.model(write.model());
+            items.push(Item::Row(model.id, write.row().pk));
+            items.extend(UniqueKey::of(model, &write.row().fields).into_iter().map(Item::Unique));
+        }
+        items.extend(transaction.chunk.iter().map(|chunk| Item::Chunk(chunk.import, chunk.position())));
+        items
+    }
+}
+
+impl State {
+    fn get(&self, model: ModelId, pk: Pk) -> Option<&Stored> {
+        self.tables.get(&model)?.get(&pk)
+    }
+
+    fn put(&mut self, model: &Model, stored: Stored) {
+        let pk = stored.row.pk;
+        if let Some(before) = self.tables.get_mut(&model.id).and_then(|table| table.remove(&pk)) {
+            self.unindex(model, &before.row);
+        }
+        for key in UniqueKey::of(model, &stored.row.fields) {
+            self.uniques.insert(key, pk);
+        }
+        for (slot, key) in model.keys.iter().enumerate() {
+            if let Some(target) = stored.row.key(&key.field) {
+                self.references.insert((model.id, slot, target, pk));
+            }
+        }
+        if is_privileged(model, &stored.row) {
+            self.privileged.insert((model.id, pk));
+        }
+        let sequence = self.sequences.entry(model.id).or_insert(0);
+        *sequence = (*sequence).max(pk);
+        self.tables.entry(model.id).or_default().insert(pk, stored);
+    }
+
+    fn unindex(&mut self, model: &Model, row: &Row) {
+        for key in UniqueKey::of(model, &row.fields) {
+            self.uniques.remove(&key);
+        }
+        for (slot, key) in model.keys.iter().enumerate() {
+            if let Some(target) = row.key(&key.field) {
+                self.references.remove(&(model.id, slot, target, row.pk));
+            }
+        }
+        self.privileged.remove(&(model.id, row.pk));
+    }
+
+    fn conflict(&self, catalog: &Catalog, transaction: &Transaction) -> Conflict {
+        let mut conflict = Conflict::default();
+        for (position, write) in transaction.writes.iter().enumerate() {
+            let model = catalog.model(write.model());
+            let stored = self.get(model.id, write.row().pk).map(|stored| stored.revision);
+            let expected = match write {
+                Write::Insert { .. } => None,
+                Write::Replace { before, .. } => Some(before.revision),
+            };
+            if stored != expected {
+                conflict.changed.push(position);
+            }
+            for key in UniqueKey::of(model, &write.row().fields) {
+                if let Some(holder) = self.uniques.get(&key)
+                    && *holder != write.row().pk
+                {
+                    let taken = Taken { write: position, model: model.id, set: key.set, holder: *holder };
+                    conflict.taken.push(taken);
+                }
+            }
+        }
+        conflict.chunk_exists = transaction.chunk.as_ref().is_some_and(|chunk| self.has_chunk(chunk));
+        conflict
+    }
+
+    fn has_chunk(&self, chunk: &ImportChunk) -> bool {
+        self.chunks.get(&chunk.import).is_some_and(|chunks| chunks.contains_key(&chunk.position()))
+    }
+
+    fn apply(&mut self, catalog: &Catalog, transaction: &Transaction) {
+        for write in &transaction.writes {
+            let revision = match write {
+                Write::Insert { .. } => 1,
+                Write::Replace { before, .. } => before.revision + 1,
+            };
+            self.put(catalog.model(write.model()), Stored { row: write.row().clone(), revision });
+        }
+        if let Some(chunk) = &transaction.chunk {
+            self.chunks.entry(chunk.import).or_default().insert(chunk.position(), chunk.clone());
+        }
+    }
+}
+
+fn is_privileged(model: &Model, row: &Row) -> bool {
+    model.privileged.iter().any(|field| row.fields.get(field) == Some(&Value::Bool(true)))
+}
+
+/// Holds the items of a transaction until it is dropped, also when its future is dropped half-way.
+struct Hold<'a> {
+    silo: &'a MemorySilo,
+    items: Vec<Item>,
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        let mut state = self.silo.lock();
+        for item in &self.items {
+            state.in_flight.remove(item);
+        }
+    }
+}
+
+/// Lets others run once.
+async fn give_way() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+impl Silo for MemorySilo {
+    fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    async fn get(&self, model: &Model, pks: &[Pk]) -> Result<Vec<Option<Stored>>, StoreError> {
+        let state = self.lock();
+        Ok(pks.iter().map(|pk| state.get(model.id, *pk).cloned()).collect())
+    }
+
+    async fn page(
+        &self,
+        model: &Model,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> Result<Page<Stored>, StoreError> {
+        let state = self.lock();
+        let Some(table) = state.tables.get(&model.id) else {
+            return Ok(Page { items: Vec::new(), next: None });
+        };
+        let rows = table.range(above(after)..).map(|(_, stored)| stored.clone());
+        Ok(page(rows, limit, |stored| stored.row.pk))
+    }
+
+    async fn referring(
+        &self,
+        model: &Model,
+        key: &str,
+        target: Pk,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> Result<Page<Pk>, StoreError> {
+        let Some(slot) = model.keys.iter().position(|declared| declared.field == key) else {
+            let action = format!("reading {} by `{key}`, which is no key,", model.name);
+            return Err(StoreError::new(StoreErrorKind::Refused, action));
+        };
+        let state = self.lock();
+        let range = (model.id, slot, target, above(after))..=(model.id, slot, target, Pk::MAX);
+        Ok(page(state.references.range(range).map(|(.., pk)| *pk), limit, |pk| *pk))
+    }
+
+    async fn privileged(
+        &self,
+        model: &Model,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> Result<Page<Pk>, StoreError> {
+        let state = self.lock();
+        let range = (model.id, above(after))..=(model.id, Pk::MAX);
+        Ok(page(state.privileged.range(range).map(|(_, pk)| *pk), limit, |pk| *pk))
+    }
+
+    async fn holders(&self, keys: &[UniqueKey]) -> Result<Vec<Option<Pk>>, StoreError> {
+        let state = self.lock();
+        Ok(keys.iter().map(|key| state.uniques.get(key).copied()).collect())
+    }
+
+    async fn reserve(&self, model: &Model, count: u64) -> Result<Pk, StoreError> {
+        let exhausted = || {
+            let action = format!("reserving {count} primary keys of {}", model.name);
+            StoreError::new(StoreErrorKind::Refused, action)
+        };
+        let mut state = self.lock();
+        let sequence = state.sequences.entry(model.id).or_insert(0);
+        let last = i64::try_from(count).ok().and_then(|count| sequence.checked_add(count));
+        let start = sequence.checked_add(1).ok_or_else(exhausted)?;
+        *sequence = last.ok_or_else(exhausted)?;
+        Ok(start)
+    }
+
+    async fn write(&self, transaction: &Transaction) -> Result<(), WriteError> {
+        let items = self.items(transaction);
+        let hold = {
+            let mut state = self.lock();
+            if items.iter().any(|item| state.in_flight.contains(item)) {
+                let error = StoreError::new(StoreErrorKind::Contention, "writing a transaction");
+                return Err(WriteError::Store(error));
+            }
+            state.in_flight.extend(items.iter().cloned());
+            Hold { silo: self, items }
+        };
+        give_way().await;
+        let mut state = self.lock();
+        let conflict = state.conflict(&self.catalog, transaction);
+        if conflict.is_empty() {
+            state.apply(&self.catalog, transaction);
+        }
+        drop(state);
+        drop(hold);
+        if conflict.is_empty() { Ok(()) } else { Err(WriteError::Conflict(conflict)) }
+    }
+
+    async fn record_plan(&self, plan: &ImportPlan) -> Result<ImportPlan, StoreError> {
+        Ok(self.lock().plans.entry(plan.import).or_insert_with(|| plan.clone()).clone())
+    }
+
+    async fn plan(&self, import: Uuid) -> Result<Option<ImportPlan>, StoreError> {
+        Ok(self.lock().plans.get(&import).cloned())
+    }
+
+    async fn chunk(
+        &self,
+        import: Uuid,
+        position: &ChunkPosition,
+    ) -> Result<Option<ImportChunk>, StoreError> {
+        Ok(self.lock().chunks.get(&import).and_then(|chunks| chunks.get(position)).cloned())
+    }
+
+    async fn chunks(
+        &self,
+        import: Uuid,
+        after: Option<ChunkPosition>,
+        limit: usize,
+    ) -> Result<Page<ImportChunk, ChunkPosition>, StoreError> {
+        let state = self.lock();
+        let Some(chunks) = state.chunks.get(&import) else {
+            return Ok(Page { items: Vec::new(), next: None });
+        };
+        let behind = chunks.iter().filter(|(position, _)| after.as_ref().is_none_or(|after| *position > after));
+        Ok(page(behind.map(|(_, chunk)| chunk.clone()), limit, ImportChunk::position))
+    }
+
+    async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        state.chunks.entry(chunk.import).or_default().entry(chunk.position()).or_insert_with(|| chunk.clone());
+        Ok(())
+    }
+}
+
+fn above(after: Option<Pk>) -> Pk {
+    after.map_or(Pk::MIN, |after| after.saturating_add(1))
+}
+
+fn page<T, C>(mut items: impl Iterator<Item = T>, limit: usize, position: impl Fn(&T) -> C) -> Page<T, C> {
+    let taken: Vec<T> = items.by_ref().take(limit).collect();
+    let next = if items.next().is_some() { taken.last().map(position) } else { None };
+    Page { items: taken, next }
+}

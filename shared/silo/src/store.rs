@@ -1,0 +1,158 @@
+//! What the engine asks of a silo.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use catalog::{Catalog, Model, ModelId, SiloKind};
+use uuid::Uuid;
+
+use crate::{ChunkPosition, ImportChunk, ImportPlan, Pk, Row, StoreError, Stored, UniqueKey, WriteError};
+
+/// Rows in primary key order, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, C = Pk> {
+    /// What was found; may be empty although more follows.
+    pub items: Vec<T>,
+    /// Hand this in to get what follows; none at the end.
+    pub next: Option<C>,
+}
+
+/// Changes that happen together or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Transaction {
+    /// The changes, no two of the same row.
+    pub writes: Vec<Write>,
+    /// The record that they happened; refused when it is there already.
+    pub chunk: Option<ImportChunk>,
+}
+
+/// One change to one row.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A new row; its primary key and unique values must be free.
+    Insert {
+        /// The model.
+        model: ModelId,
+        /// The row.
+        row: Row,
+    },
+    /// A row takes other fields; it must still be as it was read, and unique values that are new to it free.
+    Replace {
+        /// The model.
+        model: ModelId,
+        /// The row as it was read.
+        before: Stored,
+        /// Its fields from now on, under the same primary key.
+        after: Row,
+    },
+}
+
+impl Write {
+    /// The model of the row.
+    pub fn model(&self) -> ModelId {
+        match self {
+            Self::Insert { model, .. } | Self::Replace { model, .. } => *model,
+        }
+    }
+
+    /// The row as it will be.
+    pub fn row(&self) -> &Row {
+        match self {
+            Self::Insert { row, .. } | Self::Replace { after: row, .. } => row,
+        }
+    }
+}
+
+/// A store of rows: one cell's, or control's. The contract suite says what each call
+/// promises; an adapter that passes it can be used for either.
+///
+/// Models passed in come from the silo's own catalogue and live in it.
+pub trait Silo: Send + Sync {
+    /// The catalogue whose models this silo keeps.
+    fn catalog(&self) -> &Arc<Catalog>;
+
+    /// The rows with these primary keys, in the same order; none where there is no such row.
+    fn get(
+        &self,
+        model: &Model,
+        pks: &[Pk],
+    ) -> impl Future<Output = Result<Vec<Option<Stored>>, StoreError>> + Send;
+
+    /// Rows of a model by primary key, above `after`, at most `limit`.
+    fn page(
+        &self,
+        model: &Model,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Stored>, StoreError>> + Send;
+
+    /// Primary keys of the rows whose key field leads to `target`, ascending, above `after`, at most `limit`.
+    fn referring(
+        &self,
+        model: &Model,
+        key: &str,
+        target: Pk,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Pk>, StoreError>> + Send;
+
+    /// Primary keys of the rows that have one of the model's privilege fields set, ascending, above `after`.
+    fn privileged(
+        &self,
+        model: &Model,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Pk>, StoreError>> + Send;
+
+    /// The rows that have these unique values, in the same order.
+    fn holders(&self, keys: &[UniqueKey]) -> impl Future<Output = Result<Vec<Option<Pk>>, StoreError>> + Send;
+
+    /// Sets `count` consecutive primary keys aside and returns the first; nobody else gets them.
+    fn reserve(&self, model: &Model, count: u64) -> impl Future<Output = Result<Pk, StoreError>> + Send;
+
+    /// Writes a transaction whole or not at all.
+    fn write(&self, transaction: &Transaction) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Records the plan of an import unless one is recorded already, and returns the one that is.
+    fn record_plan(&self, plan: &ImportPlan) -> impl Future<Output = Result<ImportPlan, StoreError>> + Send;
+
+    /// The plan of an import.
+    fn plan(&self, import: Uuid) -> impl Future<Output = Result<Option<ImportPlan>, StoreError>> + Send;
+
+    /// The chunk whose batch begins at this position.
+    fn chunk(
+        &self,
+        import: Uuid,
+        position: &ChunkPosition,
+    ) -> impl Future<Output = Result<Option<ImportChunk>, StoreError>> + Send;
+
+    /// Chunks of an import in the order of their positions, behind `after`, at most `limit`.
+    fn chunks(
+        &self,
+        import: Uuid,
+        after: Option<ChunkPosition>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<ImportChunk, ChunkPosition>, StoreError>> + Send;
+
+    /// Keeps a copy of a chunk of another silo; one that is there already stays.
+    fn replicate_chunk(&self, chunk: &ImportChunk) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// The two silos that an instance consists of.
+#[derive(Debug, Clone, Copy)]
+pub struct Silos<'a, S> {
+    /// Where tenants' rows live.
+    pub cell: &'a S,
+    /// Where users live, and what is global.
+    pub control: &'a S,
+}
+
+impl<'a, S: Silo> Silos<'a, S> {
+    /// The silo that keeps a model's rows.
+    pub fn of(&self, model: &Model) -> &'a S {
+        match model.silo {
+            SiloKind::Cell => self.cell,
+            SiloKind::Control => self.control,
+        }
+    }
+}
