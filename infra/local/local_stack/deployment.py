@@ -1,0 +1,180 @@
+"""Deploys a cell to the emulator through CloudFormation."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, WaiterError
+
+from . import functions, template
+from .emulator import REGION
+from .issuer import AUDIENCE, Issuer
+
+STACK = "relocation"
+SENDER = "relocation@example.com"
+
+# Everything that takes minutes on AWS takes seconds here. What is not named keeps the product's value.
+SHORT_WAITS = {
+    "BackoffBaseSeconds": "1",
+    "BackoffCapSeconds": "4",
+    "PollIntervalSeconds": "1",
+    "ValidationTimeoutSeconds": "120",
+    "OutboxSweepAgeSeconds": "5",
+}
+
+
+class DeploymentError(Exception):
+    """CloudFormation refused the template or a resource of it."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A deployed cell: where it is, and the template's outputs."""
+
+    account: str
+    endpoint: str
+    api: str
+    outputs: dict[str, str]
+    issuer: Issuer
+
+    def client(self, service: str) -> Any:
+        """An SDK client with all rights in the cell's account."""
+        return client(service, self.account, self.endpoint)
+
+    def staff_token(self) -> str:
+        """A token of an administrator who may read artifacts too."""
+        return self.issuer.token(1, "admin", staff=True, permissions="relocation.admin")
+
+
+def client(service: str, account: str, endpoint: str) -> Any:
+    """An SDK client with all rights in an account of the emulator; the account is made by being named."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=account,
+        aws_secret_access_key="local",
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+    )
+
+
+def deploy(
+    account: str,
+    endpoint: str,
+    binaries: Mapping[str, Path],
+    state: Path,
+    overrides: Mapping[str, str] | None = None,
+) -> Cell:
+    """Deploys a cell, or updates the one there is, in an account of its own (12 digits).
+
+    `binaries` has each function's binary by the function's name; `state` keeps the issuer's key;
+    `overrides` are parameters of the template that differ from the local ones.
+    """
+    bucket = f"code-{account}"
+    s3 = client("s3", account, endpoint)
+    s3.create_bucket(Bucket=bucket)
+    issuer = _publish_issuer(s3, account, endpoint, state)
+    client("sesv2", account, endpoint).create_email_identity(EmailIdentity=SENDER)
+
+    body = template.read()
+    template.use_stored_code(body, bucket, {name: _store_code(s3, bucket, path) for name, path in binaries.items()})
+    template.use_stored_machine(body, bucket, _store(s3, bucket, template.machine_definition().encode(), "asl.json"))
+    template.allow_plain_http(body)
+    key = _store(s3, bucket, json.dumps(body).encode(), "template.json")
+
+    parameters = {
+        "Architecture": "x86_64",
+        "JwtIssuer": issuer.url,
+        "JwtAudience": AUDIENCE,
+        "MailSender": SENDER,
+        **SHORT_WAITS,
+        **(overrides or {}),
+    }
+    outputs = _apply(client("cloudformation", account, endpoint), f"{endpoint}/{bucket}/{key}", parameters)
+    return Cell(
+        account=account,
+        endpoint=endpoint,
+        api=f"{endpoint}/_aws/execute-api/{outputs['HttpApi']}/$default",
+        outputs=outputs,
+        issuer=issuer,
+    )
+
+
+def _publish_issuer(s3: Any, account: str, endpoint: str, state: Path) -> Issuer:
+    bucket = f"issuer-{account}"
+    s3.create_bucket(Bucket=bucket)
+    s3.delete_public_access_block(Bucket=bucket)
+    everyone_reads = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+        ],
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(everyone_reads))
+    issuer = Issuer.load(f"{endpoint}/{bucket}", state / "issuer.pem")
+    for path, document in issuer.documents().items():
+        s3.put_object(Bucket=bucket, Key=path, Body=document)
+    return issuer
+
+
+def _store_code(s3: Any, bucket: str, binary: Path) -> str:
+    digest, content = functions.pack(binary)
+    return _store_as(s3, bucket, f"{digest}.zip", content)
+
+
+def _store(s3: Any, bucket: str, content: bytes, suffix: str) -> str:
+    return _store_as(s3, bucket, f"{hashlib.sha256(content).hexdigest()}.{suffix}", content)
+
+
+def _store_as(s3: Any, bucket: str, key: str, content: bytes) -> str:
+    """Stores what is not there yet; the key is made of the content's hash."""
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError:
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+    return key
+
+
+def _apply(cloudformation: Any, url: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Creates the stack, or updates it, and waits for that."""
+    request = {
+        "StackName": STACK,
+        "TemplateURL": url,
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    }
+    try:
+        if _exists(cloudformation):
+            cloudformation.update_stack(**request)
+            waiter = "stack_update_complete"
+        else:
+            cloudformation.create_stack(**request)
+            waiter = "stack_create_complete"
+        cloudformation.get_waiter(waiter).wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise DeploymentError(str(error)) from error
+    except WaiterError as error:
+        raise DeploymentError(_first_failure(cloudformation)) from error
+    stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _exists(cloudformation: Any) -> bool:
+    try:
+        cloudformation.describe_stacks(StackName=STACK)
+    except ClientError:
+        return False
+    return True
+
+
+def _first_failure(cloudformation: Any) -> str:
+    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
+    first = failed[-1] if failed else events[0]
+    return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', first['ResourceStatus'])}"

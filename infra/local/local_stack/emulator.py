@@ -1,0 +1,103 @@
+"""Starts and stops the AWS emulator."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+REGION = "us-east-1"
+PATIENCE_SECONDS = 30
+
+
+class EmulatorError(Exception):
+    """The emulator did not start."""
+
+
+def start(state: Path) -> tuple[int, str]:
+    """Starts an emulator that outlives this process; answers its process id and its endpoint.
+
+    Its log and its files are in `state`.
+    """
+    port = _free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    scratch = state / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        # Functions inherit it, which is all that tells them that they are not on AWS.
+        "AWS_ENDPOINT_URL": endpoint,
+        # Enforces the functions' roles.
+        "AUTH": "true",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # Unpacked functions go where `down` cleans up.
+        "TMPDIR": str(scratch),
+    }
+    with (state / "emulator.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_healthy(endpoint):
+        if process.poll() is not None:
+            raise EmulatorError(f"the emulator ended with {process.returncode}; see {state / 'emulator.log'}")
+        if time.monotonic() > deadline:
+            stop(process.pid)
+            raise EmulatorError(f"the emulator is not ready after {PATIENCE_SECONDS} s; see {state / 'emulator.log'}")
+        time.sleep(0.05)
+    return process.pid, endpoint
+
+
+def is_healthy(endpoint: str) -> bool:
+    """Whether an emulator answers there."""
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2) as answer:
+            return "services" in json.load(answer)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def stop(pid: int) -> None:
+    """Ends the emulator and the functions it runs, which are in its process group."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(pid, sign)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            if not _group_lives(pid):
+                return
+            time.sleep(0.05)
+
+
+def _group_lives(pid: int) -> bool:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass  # Another process started it.
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
