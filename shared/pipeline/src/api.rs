@@ -1,0 +1,264 @@
+//! The JSON of the HTTP API (SPEC, "HTTP API").
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::code::ErrorCode;
+use crate::ids::{RelocationId, UserId};
+use crate::kinds::{Notified, Provenance, Status, Step};
+use crate::relocation::{Failure, Relocation};
+use crate::task::OrderedTask;
+use crate::transition::admin::Refused;
+
+/// A relocation as the API shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelocationView {
+    /// When it was asked for.
+    pub date_added: Timestamp,
+    /// When it last changed.
+    pub date_updated: Timestamp,
+    /// Which relocation.
+    pub uuid: RelocationId,
+    /// Who asked for it; null when the user is gone.
+    pub creator: Option<Person>,
+    /// Who will own what is imported; null when the user is gone.
+    pub owner: Option<Person>,
+    /// How it fares.
+    pub status: Status,
+    /// The stage it is at.
+    pub step: Step,
+    /// Where the data comes from.
+    pub provenance: Provenance,
+    /// Why it failed.
+    pub failure_reason: Option<Failure>,
+    /// The step before which it will pause.
+    pub scheduled_pause_at_step: Option<Step>,
+    /// The step before which it will be cancelled.
+    pub scheduled_cancel_at_step: Option<Step>,
+    /// The slugs asked for.
+    pub want_org_slugs: Vec<String>,
+    /// The usernames that come along; null until the scan.
+    pub want_usernames: Option<Vec<String>>,
+    /// The task that was started last.
+    pub latest_task: Option<OrderedTask>,
+    /// How often it was started.
+    pub latest_task_attempts: u32,
+    /// The latest mail about it.
+    pub latest_notified: Option<Notified>,
+    /// When unclaimed users were last written to.
+    pub latest_unclaimed_emails_sent_at: Option<Timestamp>,
+    /// Primary keys of the users that were inserted, kept or overwritten.
+    pub imported_user_ids: Vec<u64>,
+    /// Primary keys of the organisations that were inserted, kept or overwritten.
+    pub imported_org_ids: Vec<u64>,
+    /// The direct upload, in the answer that begins it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadView>,
+}
+
+/// A user as the API shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Primary key in control.
+    pub id: UserId,
+    /// E-mail address.
+    pub email: String,
+    /// Username.
+    pub username: String,
+}
+
+/// What the API shows beside the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The creator, unless gone.
+    pub creator: Option<Person>,
+    /// The owner, unless gone.
+    pub owner: Option<Person>,
+    /// Primary keys of imported users.
+    pub imported_user_ids: Vec<u64>,
+    /// Primary keys of imported organisations.
+    pub imported_org_ids: Vec<u64>,
+}
+
+impl RelocationView {
+    /// Shows a record.
+    #[must_use]
+    pub fn new(relocation: Relocation, around: Surroundings) -> Self {
+        Self {
+            date_added: relocation.date_added,
+            date_updated: relocation.date_updated,
+            uuid: relocation.id,
+            creator: around.creator,
+            owner: around.owner,
+            status: relocation.status,
+            step: relocation.step,
+            provenance: relocation.provenance,
+            failure_reason: relocation.failure_reason,
+            scheduled_pause_at_step: relocation.scheduled_pause_at_step,
+            scheduled_cancel_at_step: relocation.scheduled_cancel_at_step,
+            want_org_slugs: relocation.want_org_slugs,
+            want_usernames: relocation.want_usernames,
+            latest_task: relocation.latest_task,
+            latest_task_attempts: relocation.latest_task_attempts,
+            latest_notified: relocation.latest_notified,
+            latest_unclaimed_emails_sent_at: relocation.latest_unclaimed_emails_sent_at,
+            imported_user_ids: around.imported_user_ids,
+            imported_org_ids: around.imported_org_ids,
+            upload: None,
+        }
+    }
+}
+
+/// The fields of POST relocations, in JSON for a direct upload. All are optional here, so that a missing one
+/// is named by us and not by the parser.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateRequest {
+    /// Username of the owner.
+    pub owner: Option<String>,
+    /// Wanted slugs, comma-separated.
+    pub orgs: Option<String>,
+    /// A promotion to redeem.
+    #[serde(rename = "promo_code")]
+    pub promo_code: Option<String>,
+    /// The name of the file that will be uploaded.
+    pub file_name: Option<String>,
+    /// Its size in bytes.
+    pub file_size: Option<u64>,
+}
+
+/// A direct upload: what is there and how to send what is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadView {
+    /// The upload's id.
+    pub upload_id: String,
+    /// The declared size of the file in bytes.
+    pub file_size: u64,
+    /// The size of every part but the last, in bytes.
+    pub part_size: u64,
+    /// How many parts there are in all.
+    pub part_count: u32,
+    /// The parts that have arrived.
+    pub parts: Vec<PartView>,
+    /// How to send the first missing parts, 100 at most.
+    pub missing: Vec<MissingPart>,
+}
+
+/// A part that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartView {
+    /// Its number, from 1.
+    pub part_number: u32,
+    /// Its entity tag.
+    pub etag: String,
+}
+
+/// A part that is missing and the request that sends it: a PUT with these headers and the part's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingPart {
+    /// Its number, from 1.
+    pub part_number: u32,
+    /// Where to send it.
+    pub url: String,
+    /// The headers to send with it.
+    pub headers: BTreeMap<String, String>,
+    /// Until when the URL is good.
+    pub expires_at: Timestamp,
+}
+
+/// The body of the call that completes an upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompleteRequest {
+    /// All parts with their entity tags.
+    pub parts: Vec<PartView>,
+}
+
+/// This cell's public key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKeyView {
+    /// The key as PEM.
+    pub public_key: String,
+}
+
+/// An error, as `application/problem+json` (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A name for the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code.
+    pub code: ErrorCode,
+    /// What happened and what to do.
+    pub detail: String,
+}
+
+impl Problem {
+    /// The content type of a problem.
+    pub const CONTENT_TYPE: &str = "application/problem+json";
+
+    /// A problem in words of its own.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:relocation:problem:{code}"),
+            status: http_status(code),
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<ErrorCode> for Problem {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code, code.sentence())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        Self::new(refused.code, refused.detail)
+    }
+}
+
+/// The HTTP status that a code is answered with. Codes that only a record carries are no answers of the API;
+/// should one get there, something is wrong on our side.
+#[must_use]
+pub const fn http_status(code: ErrorCode) -> u16 {
+    use ErrorCode as C;
+    match code {
+        C::InvalidField
+        | C::UnknownStatus
+        | C::UnknownStep
+        | C::StepNotSchedulable
+        | C::NoStepLeft
+        | C::NotPausable
+        | C::NotUnpausable
+        | C::NotCancellable
+        | C::NotAbortable
+        | C::NotFailed
+        | C::NotRecoverable
+        | C::MalformedSlug
+        | C::OwnerNotSelf
+        | C::UnknownOwner
+        | C::OwnerGone
+        | C::FileGone
+        | C::FileTooLarge
+        | C::PartsMissing
+        | C::OrganizationNotActive
+        | C::SameCell => 400,
+        C::Unauthenticated => 401,
+        C::Forbidden | C::FeatureDisabled | C::ForbiddenSourceCell => 403,
+        C::NotFound => 404,
+        C::MethodNotAllowed => 405,
+        C::OwnerBusy | C::NotUploading | C::SizeDiffers | C::ChangedMeanwhile | C::AlreadyBeingForked => 409,
+        C::DailyLimitReached => 429,
+        _ => 500,
+    }
+}
