@@ -236,6 +236,9 @@ pub(crate) fn write_header(out: &mut impl Write, member: Member, size: u64) -> i
     let mut header = Header::new_ustar();
     header.set_path(member.name())?;
     header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_size(size);
     header.set_cksum();
     out.write_all(header.as_bytes())
