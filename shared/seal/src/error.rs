@@ -25,10 +25,10 @@ pub enum SealError {
     },
 
     /// The tarball ends before its members or its end mark do.
-    #[error("the tarball is cut off at byte {length}")]
+    #[error("the tarball is cut off: it should have at least {expected} bytes")]
     Truncated {
-        /// How long the file is.
-        length: u64,
+        /// How many bytes it must have for what was read so far.
+        expected: u64,
     },
 
     /// Something other than padding follows the tarball's end mark.

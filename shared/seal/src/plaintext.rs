@@ -95,7 +95,7 @@ impl<R: Read> BufRead for Plaintext<R> {
     }
 
     fn consume(&mut self, count: usize) {
-        self.ready.start = self.ready.end.min(self.ready.start + count);
+        self.ready.start = self.ready.end.min(self.ready.start.saturating_add(count));
     }
 }
 

@@ -29,7 +29,7 @@ const MAX_TRAILER: u64 = 1024 * 1024;
 pub(crate) const MAX_KEY_FILE: u64 = 64 * 1024;
 
 /// A member of a sealed export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Member {
     /// `export.json`: the export, encrypted with the data key.
     Export,
@@ -134,6 +134,11 @@ impl Found {
     }
 }
 
+/// Checks that the tarball is long enough for what comes next.
+fn expect(expected: u64, length: u64) -> Result<(), SealError> {
+    if expected <= length { Ok(()) } else { Err(SealError::Truncated { expected }) }
+}
+
 /// Reads the header at `offset`; `None` is the end mark's first block.
 fn read_header(
     source: &mut (impl Read + Seek),
@@ -143,9 +148,7 @@ fn read_header(
     if length < BLOCK {
         return Err(SealError::NotATarball);
     }
-    if offset.saturating_add(BLOCK) > length {
-        return Err(SealError::Truncated { length });
-    }
+    expect(offset.saturating_add(BLOCK), length)?;
     let mut header = Header::new_old();
     source.seek(SeekFrom::Start(offset))?;
     source.read_exact(header.as_mut_bytes())?;
@@ -202,17 +205,13 @@ fn span_of(header: &Header, member: Member, offset: u64, length: u64) -> Result<
         return Err(SealError::TooLarge { what: member.name(), size, limit: MAX_KEY_FILE });
     }
     let offset = offset + BLOCK;
-    if size > length - offset {
-        return Err(SealError::Truncated { length });
-    }
+    expect(offset.saturating_add(size), length)?;
     Ok(Span { offset, size })
 }
 
 /// Checks that nothing but zeros, at least a block of them, follows the end mark's first block.
 fn check_trailer(source: &mut (impl Read + Seek), offset: u64, length: u64) -> Result<(), SealError> {
-    if offset + BLOCK > length {
-        return Err(SealError::Truncated { length });
-    }
+    expect(offset + BLOCK, length)?;
     if length - offset > MAX_TRAILER {
         return Err(SealError::TrailingData { offset: offset + MAX_TRAILER });
     }

@@ -37,8 +37,8 @@ const MIN_BLOCKS: u64 = 4;
 const MAX_PLAINTEXT: u64 = 1 << 60;
 /// How many groups are read or written at once: 64 KiB of characters, 48 KiB of bytes.
 const CHUNK_GROUPS: u64 = 1024;
-const CHUNK_CHARS: usize = 64 * 1024;
-pub(crate) const CHUNK_BYTES: usize = 48 * 1024;
+const CHUNK_CHARS: usize = (CHUNK_GROUPS * GROUP_CHARS) as usize;
+pub(crate) const CHUNK_BYTES: usize = (CHUNK_GROUPS * GROUP_BLOCKS) as usize * BLOCK;
 
 /// The last two blocks of IV and ciphertext, and the signature.
 pub(crate) struct Ending {
@@ -160,7 +160,7 @@ impl<R: Read> BlockReader<R> {
 /// the file was changed, or is another one.
 fn read_exact(source: &mut impl Read, chars: &mut [u8], span: Span) -> Result<(), SealError> {
     source.read_exact(chars).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => SealError::Truncated { length: span.offset + span.size },
+        std::io::ErrorKind::UnexpectedEof => SealError::Truncated { expected: span.offset + span.size },
         _ => error.into(),
     })
 }
