@@ -23,7 +23,8 @@ from pathlib import Path
 from local_stack.paths import RUNNING, STATE, VENV
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-ACCOUNT = "100000000001"
+# The emulator takes a caller without AWS credentials to be of this account, and callers of the API have none.
+ACCOUNT = "000000000000"
 
 
 def main() -> int:
