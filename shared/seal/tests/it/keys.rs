@@ -2,11 +2,12 @@
 
 use std::error::Error;
 
-use rstest::rstest;
-use seal::{DataKey, KeyUnwrapper, PrivateKey, PublicKey};
+use base64::{Engine, engine::general_purpose::URL_SAFE};
+use seal::{DataKey, KeyUnwrapper, PrivateKey, PublicKey, SealError};
 
-use crate::support::{OURS, THEIRS, pem, sealed, tarball, wrapped};
-use crate::support::{member, opened, opened_with};
+use crate::support::{
+    KEY_BYTES, OURS, STRANGER, member, opened, opened_with, pem, sealed, sealed_for, tarball, wrapped,
+};
 
 #[test]
 fn a_public_key_is_the_same_however_its_pem_is_laid_out() {
@@ -15,7 +16,7 @@ fn a_public_key_is_the_same_however_its_pem_is_laid_out() {
     assert_eq!(PublicKey::from_pem(text.as_bytes()).unwrap(), OURS.public);
     assert_eq!(PublicKey::from_pem(padded.as_bytes()).unwrap(), OURS.public);
     assert_eq!(*OURS.private.public_key(), OURS.public);
-    assert_ne!(OURS.public, THEIRS.public);
+    assert_ne!(OURS.public, *STRANGER);
 }
 
 #[test]
@@ -35,70 +36,109 @@ fn a_pkcs1_private_key_opens_too() {
     // In PKCS#8 the PKCS#1 structure follows 26 bytes of header, for keys of this size.
     let pkcs1 = pem("RSA PRIVATE KEY", &OURS.pkcs8[26..]);
     let key = PrivateKey::from_pem(pkcs1.as_bytes()).unwrap();
-    assert_eq!(opened_with(&sealed(b"hello"), &key).unwrap(), b"hello");
+    assert_eq!(opened_with(&sealed_for(&OURS.public, b"hello"), &key).unwrap(), b"hello");
 }
 
-#[rstest]
-#[case::empty(String::new())]
-#[case::no_pem("hello".to_owned())]
-#[case::no_der(pem("PUBLIC KEY", b"hello"))]
-#[case::cut_off(OURS.public.to_pem()[..300].to_owned())]
-#[case::private(OURS.private_pem.clone())]
-fn no_public_key(#[case] text: String) {
-    let error = PublicKey::from_pem(text.as_bytes()).unwrap_err();
-    assert_eq!((error.code(), error.retryable()), ("bad-public-key", false));
-    assert!(error.source().is_some());
+#[test]
+fn no_public_key() {
+    let texts = [
+        ("nothing", String::new()),
+        ("no PEM", "hello".to_owned()),
+        ("no DER", pem("PUBLIC KEY", b"hello")),
+        ("cut off", OURS.public.to_pem()[..300].to_owned()),
+        ("private", OURS.private_pem.clone()),
+    ];
+    for (what, text) in texts {
+        let error = PublicKey::from_pem(text.as_bytes()).unwrap_err();
+        assert_eq!((error.code(), error.retryable()), ("bad-public-key", false), "{what}");
+        assert!(error.source().is_some(), "{what}");
+    }
 }
 
-#[rstest]
-#[case::empty(String::new())]
-#[case::no_pem("hello".to_owned())]
-#[case::no_pkcs8(pem("PRIVATE KEY", b"hello"))]
-#[case::no_pkcs1(pem("RSA PRIVATE KEY", b"hello"))]
-#[case::elliptic(pem("EC PRIVATE KEY", b"hello"))]
-#[case::encrypted(pem("ENCRYPTED PRIVATE KEY", &OURS.pkcs8))]
-#[case::public(OURS.public.to_pem())]
-fn no_private_key(#[case] text: String) {
-    let error = PrivateKey::from_pem(text.as_bytes()).unwrap_err();
-    assert_eq!((error.code(), error.retryable()), ("bad-private-key", false));
-    assert!(error.source().is_some());
+#[test]
+fn no_private_key() {
+    let texts = [
+        ("nothing", String::new()),
+        ("no PEM", "hello".to_owned()),
+        ("no PKCS#8", pem("PRIVATE KEY", b"hello")),
+        ("no PKCS#1", pem("RSA PRIVATE KEY", b"hello")),
+        ("elliptic", pem("EC PRIVATE KEY", b"hello")),
+        ("encrypted", pem("ENCRYPTED PRIVATE KEY", &OURS.pkcs8)),
+        ("public", OURS.public.to_pem()),
+    ];
+    for (what, text) in texts {
+        let error = PrivateKey::from_pem(text.as_bytes()).unwrap_err();
+        assert_eq!((error.code(), error.retryable()), ("bad-private-key", false), "{what}");
+        assert!(error.source().is_some(), "{what}");
+    }
 }
 
-#[rstest]
-#[case::empty(b"")]
-#[case::short(b"MDEyMzQ1Njc4OWFiY2RlZg==")]
-#[case::unpadded(b"MDEyMzQ1Njc4OWFiY2RlZkFCQ0RFRkdISUpLTE1OT1A")]
-#[case::line_break(b"MDEyMzQ1Njc4OWFiY2RlZkFCQ0RFRkdISUpLTE1OT1A=\n")]
-#[case::other_alphabet(b"////////////////////////////////////////////")]
-#[case::raw(b"0123456789abcdefABCDEFGHIJKLMNOP")]
-fn no_data_key(#[case] text: &[u8]) {
-    assert_eq!(DataKey::from_text(text).unwrap_err().code(), "bad-data-key");
-    // The same comes out when it arrives in a tarball.
-    let key_file = wrapped(&OURS.public, text);
-    let public = OURS.public.to_pem();
-    let tarball = tarball(&[("export.json", b""), ("data.key", &key_file), ("key.pub", public.as_bytes())]);
-    assert_eq!(opened(&tarball).unwrap_err().code(), "bad-data-key");
+/// A good export for us, but for its wrapped data key.
+fn with_data_key_file(content: &[u8]) -> Vec<u8> {
+    let ours = sealed_for(&OURS.public, b"hello");
+    let (export, public) = (member(&ours, "export.json"), member(&ours, "key.pub"));
+    tarball(&[("export.json", &export), ("data.key", content), ("key.pub", &public)])
+}
+
+#[test]
+fn no_data_key() {
+    let texts: [(&str, &[u8]); 6] = [
+        ("nothing", b""),
+        ("too short", b"MDEyMzQ1Njc4OWFiY2RlZg=="),
+        ("not padded", b"MDEyMzQ1Njc4OWFiY2RlZkFCQ0RFRkdISUpLTE1OT1A"),
+        ("a line break", b"MDEyMzQ1Njc4OWFiY2RlZkFCQ0RFRkdISUpLTE1OT1A=\n"),
+        ("another alphabet", b"///////////////////////////////////////////="),
+        ("not base64", b"0123456789abcdefABCDEFGHIJKLMNOP"),
+    ];
+    for (what, text) in texts {
+        assert_eq!(DataKey::from_text(text).unwrap_err().code(), "bad-data-key", "{what}");
+        // The same comes out when it arrives in a tarball.
+        let tarball = with_data_key_file(&wrapped(&OURS.public, text));
+        assert_eq!(opened(&tarball).unwrap_err().code(), "bad-data-key", "{what}");
+    }
+}
+
+#[test]
+fn a_data_key_that_our_key_cannot_unwrap() {
+    let files = [
+        ("for another key", wrapped(&STRANGER, URL_SAFE.encode(KEY_BYTES).as_bytes())),
+        ("nothing", vec![]),
+        ("too short", vec![1; 255]),
+        ("too long", vec![1; 257]),
+        ("noise", vec![1; 256]),
+        ("above the modulus", vec![255; 256]),
+    ];
+    for (what, file) in files {
+        let error = opened(&with_data_key_file(&file)).unwrap_err();
+        assert_eq!((error.code(), error.retryable()), ("wrong-key", false), "{what}");
+    }
+    let right = wrapped(&OURS.public, URL_SAFE.encode(KEY_BYTES).as_bytes());
+    assert_eq!(opened(&with_data_key_file(&right)).unwrap(), b"hello");
 }
 
 #[test]
 fn an_export_for_somebody_else() {
-    let error = opened_with(&sealed(b"hello"), &THEIRS.private).unwrap_err();
+    let error = opened(&sealed(b"hello")).unwrap_err();
     assert_eq!((error.code(), error.retryable()), ("foreign-public-key", false));
 }
 
-#[rstest]
-#[case::for_another_key(wrapped(&THEIRS.public, &[b'A'; 44]))]
-#[case::empty(vec![])]
-#[case::short(vec![1; 255])]
-#[case::long(vec![1; 257])]
-#[case::noise(vec![1; 256])]
-#[case::large(vec![255; 256])]
-fn a_data_key_that_our_key_cannot_unwrap(#[case] key_file: Vec<u8>) {
-    let ours = sealed(b"hello");
-    let (export, public) = (member(&ours, "export.json"), member(&ours, "key.pub"));
-    let tarball = tarball(&[("export.json", &export), ("data.key", &key_file), ("key.pub", &public)]);
-    let error = opened(&tarball).unwrap_err();
-    assert_eq!((error.code(), error.retryable()), ("wrong-key", false));
+/// A key service that is down.
+struct Unreachable;
+
+impl KeyUnwrapper for Unreachable {
+    fn public_key(&self) -> &PublicKey {
+        &STRANGER
+    }
+
+    fn unwrap_key(&self, _: &[u8]) -> Result<DataKey, SealError> {
+        Err(SealError::KeyService("connection refused".into()))
+    }
+}
+
+#[test]
+fn a_key_service_that_cannot_be_asked_is_worth_a_retry() {
+    let error = opened_with(&sealed(b"hello"), &Unreachable).unwrap_err();
+    assert_eq!((error.code(), error.retryable()), ("key-service-unreachable", true));
 }
 
 #[test]

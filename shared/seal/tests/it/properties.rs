@@ -8,10 +8,10 @@ use std::{
 use proptest::prelude::*;
 use seal::{DataKey, Envelope, Layout, SealOptions, SealWriter, Verified};
 
-use crate::support::{KEY_BYTES, MAX_SIZE, OURS, opened, sealed, text};
+use crate::support::{KEY_BYTES, MAX_SIZE, OURS, STRANGER, opened, sealed_for, text};
 
 static EXPORT: LazyLock<Vec<u8>> = LazyLock::new(|| text(70_000));
-static TARBALL: LazyLock<Vec<u8>> = LazyLock::new(|| sealed(&EXPORT));
+static TARBALL: LazyLock<Vec<u8>> = LazyLock::new(|| sealed_for(&OURS.public, &EXPORT));
 
 fn key() -> DataKey {
     DataKey::from_bytes(&KEY_BYTES)
@@ -73,7 +73,7 @@ proptest! {
     ) {
         let export = pieces.concat();
         let options = SealOptions {
-            public_key: &OURS.public,
+            public_key: &STRANGER,
             data_key: &key(),
             iv,
             created_at,

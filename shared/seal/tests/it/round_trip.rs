@@ -7,7 +7,8 @@ use rstest::rstest;
 use seal::{DataKey, Layout, Plaintext, SealError, SealOptions, SealWriter, sealed_len};
 
 use crate::support::{
-    KEY_BYTES, MAX_SIZE, OURS, Pair, Watched, member, opened, opened_with, sealed, tarball, text,
+    KEY_BYTES, MAX_SIZE, OURS, Pair, STRANGER, Watched, member, opened_with, sealed, sealed_for, tarball,
+    text, unsealed,
 };
 
 const CHUNK: usize = 48 * 1024;
@@ -23,8 +24,8 @@ fn any_size(
 ) {
     let export = text(size);
     let tarball = sealed(&export);
-    assert!(opened(&tarball).unwrap() == export);
-    assert_eq!(tarball.len() as u64, sealed_len(size as u64, &OURS.public).unwrap());
+    assert!(unsealed(&tarball).unwrap() == export);
+    assert_eq!(tarball.len() as u64, sealed_len(size as u64, &STRANGER).unwrap());
 }
 
 #[rstest]
@@ -35,7 +36,7 @@ fn any_order_of_members(
     let ours = sealed(&export);
     let files = ["export.json", "data.key", "key.pub"].map(|name| (name, member(&ours, name)));
     let members = order.map(|index| (files[index].0, files[index].1.as_slice()));
-    assert!(opened(&tarball(&members)).unwrap() == export);
+    assert!(unsealed(&tarball(&members)).unwrap() == export);
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn tarballs_look_as_the_original_ones_do() {
 fn writer(plaintext_len: u64) -> SealWriter<Vec<u8>> {
     let data_key = DataKey::from_bytes(&KEY_BYTES);
     let options = SealOptions {
-        public_key: &OURS.public,
+        public_key: &STRANGER,
         data_key: &data_key,
         iv: [3; 16],
         created_at: 1_700_000_000,
@@ -110,9 +111,9 @@ fn a_byte_too_many() {
 
 #[test]
 fn an_export_that_no_store_could_hold() {
-    assert!(sealed_len(1 << 60, &OURS.public).is_ok());
-    assert_eq!(sealed_len((1 << 60) + 1, &OURS.public).unwrap_err().code(), "too-large");
-    assert_eq!(sealed_len(u64::MAX, &OURS.public).unwrap_err().code(), "too-large");
+    assert!(sealed_len(1 << 60, &STRANGER).is_ok());
+    assert_eq!(sealed_len((1 << 60) + 1, &STRANGER).unwrap_err().code(), "too-large");
+    assert_eq!(sealed_len(u64::MAX, &STRANGER).unwrap_err().code(), "too-large");
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn a_failing_target_is_worth_a_retry() {
     }
     let data_key = DataKey::from_bytes(&KEY_BYTES);
     let options = SealOptions {
-        public_key: &OURS.public,
+        public_key: &STRANGER,
         data_key: &data_key,
         iv: [3; 16],
         created_at: 0,
@@ -141,7 +142,7 @@ fn a_failing_target_is_worth_a_retry() {
 #[test]
 fn a_source_that_gives_little_at_a_time() {
     let export = text(150_000);
-    let tarball = sealed(&export);
+    let tarball = sealed_for(&OURS.public, &export);
     let mut plaintext = Vec::new();
     let mut reader = seal::open(Watched::new(&tarball), MAX_SIZE, &OURS.private).unwrap();
     reader.read_to_end(&mut plaintext).unwrap();

@@ -17,7 +17,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE},
 };
-use seal::{DataKey, KeyUnwrapper, PrivateKey, PublicKey, SealError, SealOptions};
+use seal::{DataKey, KeyUnwrapper, Layout, PrivateKey, PublicKey, SealError, SealOptions, Verified};
 use tar::{Builder, EntryType, Header};
 
 /// More than any test's tarball has.
@@ -45,8 +45,24 @@ impl Pair {
     }
 }
 
+/// Making a key takes a while; tests that never unwrap a data key do with [`STRANGER`].
 pub(crate) static OURS: LazyLock<Pair> = LazyLock::new(|| Pair::generate(KeySize::Rsa2048));
-pub(crate) static THEIRS: LazyLock<Pair> = LazyLock::new(|| Pair::generate(KeySize::Rsa2048));
+
+/// A public key whose private half nobody kept.
+pub(crate) static STRANGER: LazyLock<PublicKey> = LazyLock::new(|| {
+    let pem = b"\
+-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA8i7mGm1SZr0Bsmoyjvi7
+hjKictnqEy3ulikVdfBOleVNqybPqtEtvxONHiyJR1+qyF53bEFqFCLQhAHvulVy
+hpVBgFXLSskfW+EzObvyO9Y5LvD3mYynsUG58B9MPg29eWLGr7FrMjDiReyyDw3o
+F2jzNwocLBM/eeYiQY2vUmPQzWjdan1PnBIm0gVgiyZ+Wu27ByD7LQN5/v7oXCm5
+kFCWX2/8CyLjYLOZ4e17arZlgIYnzbDFFk3dIXytHqOPv19O1yOasWtDXMc41luT
+TXyaa7kTpqpPvHi7qL4ZRadkoD9RibOjQgG7xoIvWBXZY+6xJ2eQuoHREUY5mgSi
+IQIDAQAB
+-----END PUBLIC KEY-----
+";
+    PublicKey::from_pem(pem).unwrap()
+});
 
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let body = STANDARD.encode(der);
@@ -59,17 +75,35 @@ pub(crate) fn text(length: usize) -> Vec<u8> {
     (0..length as u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
-/// Seals for `OURS` with `KEY_BYTES`.
+/// Seals with `KEY_BYTES` for a stranger.
 pub(crate) fn sealed(plaintext: &[u8]) -> Vec<u8> {
+    sealed_for(&STRANGER, plaintext)
+}
+
+/// Seals with `KEY_BYTES`.
+pub(crate) fn sealed_for(public_key: &PublicKey, plaintext: &[u8]) -> Vec<u8> {
     let data_key = DataKey::from_bytes(&KEY_BYTES);
     let options = SealOptions {
-        public_key: &OURS.public,
+        public_key,
         data_key: &data_key,
         iv: [3; 16],
         created_at: 1_700_000_000,
         plaintext_len: plaintext.len() as u64,
     };
     seal::seal(plaintext, Vec::new(), &options).unwrap()
+}
+
+/// Opens with `KEY_BYTES`, whatever the key files say, and reads to the end.
+pub(crate) fn unsealed(tarball: &[u8]) -> Result<Vec<u8>, SealError> {
+    unsealed_with(tarball, &DataKey::from_bytes(&KEY_BYTES))
+}
+
+pub(crate) fn unsealed_with(tarball: &[u8], key: &DataKey) -> Result<Vec<u8>, SealError> {
+    let mut source = Cursor::new(tarball);
+    let layout = Layout::read(&mut source, MAX_SIZE)?;
+    let mut plaintext = Vec::new();
+    Verified::check(&mut source, &layout, key)?.open(source, key, 0)?.read_to_end(&mut plaintext)?;
+    Ok(plaintext)
 }
 
 /// Opens for `OURS` and reads to the end.
@@ -92,15 +126,6 @@ pub(crate) fn wrapped(public: &PublicKey, text: &[u8]) -> Vec<u8> {
     let mut out = vec![0; key.ciphertext_size()];
     key.encrypt(&OAEP_SHA256_MGF1SHA256, text, &mut out, None).unwrap();
     out
-}
-
-/// The key files for `OURS` and `KEY_BYTES`.
-pub(crate) fn data_key_file() -> Vec<u8> {
-    wrapped(&OURS.public, URL_SAFE.encode(KEY_BYTES).as_bytes())
-}
-
-pub(crate) fn public_key_file() -> Vec<u8> {
-    OURS.public.to_pem().into_bytes()
 }
 
 /// A token over any blocks, rightly signed with `KEY_BYTES`: bytes of version, time, IV and ciphertext.
@@ -131,13 +156,9 @@ pub(crate) fn tarball(members: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// A tarball for `OURS` around any token.
+/// A tarball around any token, whose key files hold no keys.
 pub(crate) fn tarball_of(token: &str) -> Vec<u8> {
-    tarball(&[
-        ("export.json", token.as_bytes()),
-        ("data.key", &data_key_file()),
-        ("key.pub", &public_key_file()),
-    ])
+    tarball(&[("export.json", token.as_bytes()), ("data.key", b"wrapped"), ("key.pub", b"public")])
 }
 
 /// A header with a right checksum, whatever the name.
