@@ -1,6 +1,6 @@
 //! What must hold of a catalogue as a whole.
 
-use crate::{Automatic, AutomaticValue, Catalog, CatalogError, FieldKind, KeyKind, Model, Rule};
+use crate::{Automatic, AutomaticValue, Catalog, CatalogError, FieldKind, FieldPath, KeyKind, Model, Rule, Tenancy};
 
 pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
     for model in catalog.models() {
@@ -13,6 +13,21 @@ pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
             checker.automatic(automatic)?;
         }
         checker.used_by()?;
+    }
+    catalog.tenancy().map_or(Ok(()), |tenancy| check_tenancy(catalog, tenancy))
+}
+
+fn check_tenancy(catalog: &Catalog, tenancy: &Tenancy) -> Result<(), CatalogError> {
+    let field = |path: &FieldPath| catalog.model(path.model).field(&path.field).map(|field| field.kind);
+    for path in [&tenancy.user, &tenancy.user_address, &tenancy.organization] {
+        if !matches!(field(path), Some(FieldKind::Text(_))) {
+            return Err(CatalogError::inconsistent("tenancy", format!("`{}` is no text", path.field)));
+        }
+    }
+    for path in [&tenancy.member_user, &tenancy.member_organization] {
+        if !matches!(field(path), Some(FieldKind::Key(_))) {
+            return Err(CatalogError::inconsistent("tenancy", format!("`{}` is no key", path.field)));
+        }
     }
     Ok(())
 }
@@ -61,6 +76,7 @@ impl Checker<'_> {
         let mut named: Vec<&String> = Vec::new();
         named.extend(&model.global_when);
         named.extend(model.ordinal.iter().flatten());
+        named.extend(&model.identifier);
         named.extend(&model.privileged);
         named.extend(&model.grants_privilege);
         named.extend(model.stays_outside_global.iter().map(|retained| &retained.field));
@@ -93,7 +109,7 @@ impl Checker<'_> {
         for rule in &self.model.rules {
             rule.fields().into_iter().try_for_each(|field| self.has_field(self.model, field))?;
             if let Some(natural_key) = rule.natural_key()
-                && !self.model.uniques.iter().any(|unique| same_fields(&unique.fields, natural_key))
+                && self.model.unique_set(natural_key).is_none()
             {
                 return Err(self.fail(format!("{rule:?} acts on a set that is not unique")));
             }
@@ -139,13 +155,9 @@ impl Checker<'_> {
     }
 
     fn used_by(&self) -> Result<(), CatalogError> {
-        for (model, field) in &self.model.used_by {
-            self.has_field(self.catalog.model(*model), field)?;
+        for path in &self.model.used_by {
+            self.has_field(self.catalog.model(path.model), &path.field)?;
         }
         Ok(())
     }
-}
-
-fn same_fields(unique: &[String], natural_key: &[String]) -> bool {
-    unique.len() == natural_key.len() && natural_key.iter().all(|field| unique.contains(field))
 }

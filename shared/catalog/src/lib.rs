@@ -9,8 +9,8 @@ mod source;
 
 pub use error::CatalogError;
 pub use model::{
-    Automatic, AutomaticValue, Comparator, Condition, Field, FieldKind, ImportScope, Key, KeyKind, Model,
-    ModelId, OnDelete, RetainedValues, Scope, SiloKind, UniqueSet,
+    Automatic, AutomaticValue, Comparator, Condition, Field, FieldKind, FieldPath, ImportScope, Key, KeyKind, Model,
+    ModelId, OnDelete, RetainedValues, Scope, SiloKind, Tenancy, UniqueSet,
 };
 pub use rule::Rule;
 
@@ -27,6 +27,17 @@ pub struct Catalog {
     by_name: HashMap<String, ModelId>,
     removed: HashSet<String>,
     reserved_slugs: HashSet<String>,
+    known_options: HashMap<String, Vec<String>>,
+    tenancy: Option<Tenancy>,
+}
+
+/// What a catalogue is put together from.
+pub(crate) struct Parts {
+    pub(crate) models: Vec<Model>,
+    pub(crate) removed: HashSet<String>,
+    pub(crate) reserved_slugs: HashSet<String>,
+    pub(crate) known_options: HashMap<String, Vec<String>>,
+    pub(crate) tenancy: Option<Tenancy>,
 }
 
 impl Catalog {
@@ -85,9 +96,20 @@ impl Catalog {
         self.reserved_slugs.contains(slug)
     }
 
-    fn assemble(models: Vec<Model>, removed: HashSet<String>, reserved_slugs: HashSet<String>) -> Catalog {
+    /// The values that a user option of this name may have; none if it may have any (SPEC §7, useroption).
+    pub fn known_options(&self, option: &str) -> Option<&[String]> {
+        self.known_options.get(option).map(Vec::as_slice)
+    }
+
+    /// What filters by user and organisation look at; a catalogue without users has none.
+    pub fn tenancy(&self) -> Option<&Tenancy> {
+        self.tenancy.as_ref()
+    }
+
+    pub(crate) fn assemble(parts: Parts) -> Catalog {
+        let Parts { models, removed, reserved_slugs, known_options, tenancy } = parts;
         let by_name = models.iter().map(|model| (model.name.clone(), model.id)).collect();
-        Catalog { models, by_name, removed, reserved_slugs }
+        Catalog { models, by_name, removed, reserved_slugs, known_options, tenancy }
     }
 }
 

@@ -107,10 +107,12 @@ pub struct Model {
     pub automatic: Vec<Automatic>,
     /// Fields that a comparison treats in a way of their own, in the order of the file.
     pub comparators: Vec<(String, Vec<Comparator>)>,
+    /// The field whose value names a row among people; imports remember what inserted rows were named.
+    pub identifier: Option<String>,
     /// Its rows belong to nobody: they relocate only with rows that refer to them (SPEC §7 and §8).
     pub dangling: bool,
-    /// Fields of other models, as (model, field), whose values name rows of this one; it relocates with them.
-    pub used_by: Vec<(ModelId, String)>,
+    /// Fields whose values name rows of this model; it relocates with them.
+    pub used_by: Vec<FieldPath>,
     /// Boolean fields that give a row a global privilege (SPEC §8, Config scope).
     pub privileged: Vec<String>,
     /// The key whose target gets a global privilege by a row of this model (SPEC §8, Config scope).
@@ -123,6 +125,11 @@ impl Model {
     /// The field with this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.get(name)
+    }
+
+    /// The unique set of these fields, with its position.
+    pub fn unique_set(&self, fields: &[String]) -> Option<(usize, &UniqueSet)> {
+        self.uniques.iter().enumerate().find(|(_, set)| set.has_fields(fields))
     }
 
     /// The key in this field.
@@ -241,6 +248,11 @@ impl UniqueSet {
         self.fields.join("+")
     }
 
+    /// Whether these are its fields, in any order.
+    pub fn has_fields(&self, fields: &[String]) -> bool {
+        self.fields.len() == fields.len() && fields.iter().all(|field| self.fields.contains(field))
+    }
+
     /// Whether the set binds this row.
     pub fn binds(&self, fields: &serde_json::Map<String, Value>) -> bool {
         self.when.iter().all(|condition| condition.holds(fields))
@@ -330,4 +342,28 @@ pub enum Comparator {
     UnorderedList,
     /// The password rules of SPEC §9.
     UserPassword,
+}
+
+/// The fields that say which rows belong to which user and organisation, for filters (SPEC §7 and §8).
+#[derive(Debug, Clone)]
+pub struct Tenancy {
+    /// The users, by name.
+    pub user: FieldPath,
+    /// A user's e-mail address.
+    pub user_address: FieldPath,
+    /// The organisations, by slug.
+    pub organization: FieldPath,
+    /// The key of a membership that leads to its user.
+    pub member_user: FieldPath,
+    /// The key of a membership that leads to its organisation.
+    pub member_organization: FieldPath,
+}
+
+/// A field of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldPath {
+    /// The model.
+    pub model: ModelId,
+    /// The field.
+    pub field: String,
 }

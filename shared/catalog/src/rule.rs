@@ -200,7 +200,7 @@ impl Rule {
     }
 
     /// The natural key on whose collision the rule acts; it must be a unique set of its model.
-    pub(crate) fn natural_key(&self) -> Option<&[String]> {
+    pub fn natural_key(&self) -> Option<&[String]> {
         match self {
             Self::KeepIfTaken(fields)
             | Self::KeepOrOverwrite(fields)

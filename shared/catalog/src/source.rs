@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::declaration::{self, FieldDeclaration, Shape};
 use crate::{
-    Automatic, Catalog, CatalogError, Comparator, Field, FieldKind, Key, Model, ModelId, RetainedValues,
-    Rule, Scope, SiloKind, UniqueSet,
+    Automatic, Catalog, CatalogError, Comparator, Field, FieldKind, FieldPath, Key, Model, ModelId, Parts,
+    RetainedValues, Rule, Scope, SiloKind, Tenancy, UniqueSet,
 };
 
 /// The file as it is written; README.md explains each word.
@@ -21,6 +21,9 @@ struct CatalogSource {
     removed: Vec<String>,
     #[serde(default)]
     reserved_slugs: Vec<String>,
+    #[serde(default)]
+    known_options: HashMap<String, Vec<String>>,
+    tenancy: Option<TenancySource>,
     model: Vec<ModelSource>,
 }
 
@@ -36,6 +39,7 @@ struct ModelSource {
     #[serde(default)]
     unique: Vec<UniqueSource>,
     ordinal: Option<Vec<String>>,
+    identifier: Option<String>,
     #[serde(default)]
     dangling: bool,
     #[serde(default)]
@@ -61,6 +65,16 @@ struct UniqueSource {
     ignore_case: bool,
     #[serde(default)]
     when: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TenancySource {
+    user: String,
+    user_address: String,
+    organization: String,
+    member_user: String,
+    member_organization: String,
 }
 
 #[derive(Deserialize)]
@@ -97,11 +111,11 @@ impl Names<'_> {
     }
 
     /// `app.model.field` as its two halves.
-    fn field_of(&self, at: &str, path: &str) -> Result<(ModelId, String), CatalogError> {
+    fn field_of(&self, at: &str, path: &str) -> Result<FieldPath, CatalogError> {
         let (model, field) = path
             .rsplit_once('.')
             .ok_or_else(|| CatalogError::declaration(at, format!("`{path}` is no MODEL.FIELD")))?;
-        Ok((self.find(at, model)?, field.to_owned()))
+        Ok(FieldPath { model: self.find(at, model)?, field: field.to_owned() })
     }
 }
 
@@ -116,12 +130,26 @@ pub(crate) fn read(text: &str) -> Result<Catalog, CatalogError> {
         }
     }
     let names = Names { ids, outside: &source.outside };
+    let tenancy = source.tenancy.map(|tenancy| read_tenancy(&tenancy, &names)).transpose()?;
     let models = source.model.into_iter().map(|model| read_model(model, &names)).collect::<Result<_, _>>()?;
-    Ok(Catalog::assemble(
+    Ok(Catalog::assemble(Parts {
         models,
-        source.removed.into_iter().collect(),
-        source.reserved_slugs.into_iter().collect(),
-    ))
+        removed: source.removed.into_iter().collect(),
+        reserved_slugs: source.reserved_slugs.into_iter().collect(),
+        known_options: source.known_options,
+        tenancy,
+    }))
+}
+
+fn read_tenancy(source: &TenancySource, names: &Names<'_>) -> Result<Tenancy, CatalogError> {
+    let path = |path: &str| names.field_of("tenancy", path);
+    Ok(Tenancy {
+        user: path(&source.user)?,
+        user_address: path(&source.user_address)?,
+        organization: path(&source.organization)?,
+        member_user: path(&source.member_user)?,
+        member_organization: path(&source.member_organization)?,
+    })
 }
 
 fn read_model(source: ModelSource, names: &Names<'_>) -> Result<Model, CatalogError> {
@@ -142,6 +170,7 @@ fn read_model(source: ModelSource, names: &Names<'_>) -> Result<Model, CatalogEr
         keys,
         uniques: source.unique.into_iter().map(|unique| read_unique(at, unique)).collect::<Result<_, _>>()?,
         ordinal: source.ordinal,
+        identifier: source.identifier,
         rules: source.rules.iter().map(|rule| Rule::parse(at, rule)).collect::<Result<_, _>>()?,
         automatic: source
             .automatic

@@ -62,6 +62,12 @@ pub enum WriteError {
     /// Something it relied on does not hold.
     #[error("the transaction conflicts with what is stored")]
     Conflict(Conflict),
+    /// A row is larger than the store can keep, even compressed.
+    #[error("a row of the transaction is larger than the store can keep")]
+    RowTooLarge {
+        /// The position of its write.
+        write: usize,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod error;
 mod import;
 mod memory;
 mod row;
 mod store;
 mod unique;
+mod volume;
 
 pub use error::{Conflict, StoreError, StoreErrorKind, Taken, WriteError};
 pub use import::{ChunkPosition, Filter, ImportChunk, ImportFlags, ImportKind, ImportPlan, Mapped, PkRange};
@@ -13,3 +16,4 @@ pub use memory::{LoadError, MemorySilo};
 pub use row::{Fields, Pk, Row, Stored};
 pub use store::{Page, Silo, Silos, Transaction, Write};
 pub use unique::UniqueKey;
+pub use volume::{PACKED_LIMIT, PLAIN_LIMIT, check_volume, pack, volume};

@@ -10,8 +10,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    ChunkPosition, Conflict, ImportChunk, ImportPlan, Page, Pk, Row, Silo, StoreError, StoreErrorKind, Stored,
-    Taken, Transaction, UniqueKey, Write, WriteError,
+    ChunkPosition, Conflict, ImportChunk, ImportPlan, Page, Pk, Row, Silo, StoreError, StoreErrorKind,
+    Stored, Taken, Transaction, UniqueKey, Write, WriteError, check_volume,
 };
 
 /// Rows, indexes and import records in ordinary maps behind one lock.
@@ -241,12 +241,7 @@ impl Silo for MemorySilo {
         Ok(pks.iter().map(|pk| state.get(model.id, *pk).cloned()).collect())
     }
 
-    async fn page(
-        &self,
-        model: &Model,
-        after: Option<Pk>,
-        limit: usize,
-    ) -> Result<Page<Stored>, StoreError> {
+    async fn page(&self, model: &Model, after: Option<Pk>, limit: usize) -> Result<Page<Stored>, StoreError> {
         let state = self.lock();
         let Some(table) = state.tables.get(&model.id) else {
             return Ok(Page { items: Vec::new(), next: None });
@@ -302,7 +297,14 @@ impl Silo for MemorySilo {
     }
 
     async fn write(&self, transaction: &Transaction) -> Result<(), WriteError> {
+        for write in &transaction.writes {
+            check_volume(&write.row().fields)?;
+        }
         let items = self.items(transaction);
+        if items.iter().collect::<HashSet<_>>().len() < items.len() {
+            let action = "writing the same row or unique value twice in one transaction";
+            return Err(StoreError::new(StoreErrorKind::Refused, action).into());
+        }
         let hold = {
             let mut state = self.lock();
             if items.iter().any(|item| state.in_flight.contains(item)) {
@@ -331,11 +333,7 @@ impl Silo for MemorySilo {
         Ok(self.lock().plans.get(&import).cloned())
     }
 
-    async fn chunk(
-        &self,
-        import: Uuid,
-        position: &ChunkPosition,
-    ) -> Result<Option<ImportChunk>, StoreError> {
+    async fn chunk(&self, import: Uuid, position: &ChunkPosition) -> Result<Option<ImportChunk>, StoreError> {
         Ok(self.lock().chunks.get(&import).and_then(|chunks| chunks.get(position)).cloned())
     }
 
@@ -349,13 +347,19 @@ impl Silo for MemorySilo {
         let Some(chunks) = state.chunks.get(&import) else {
             return Ok(Page { items: Vec::new(), next: None });
         };
-        let behind = chunks.iter().filter(|(position, _)| after.as_ref().is_none_or(|after| *position > after));
+        let behind =
+            chunks.iter().filter(|(position, _)| after.as_ref().is_none_or(|after| *position > after));
         Ok(page(behind.map(|(_, chunk)| chunk.clone()), limit, ImportChunk::position))
     }
 
     async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
         let mut state = self.lock();
-        state.chunks.entry(chunk.import).or_default().entry(chunk.position()).or_insert_with(|| chunk.clone());
+        state
+            .chunks
+            .entry(chunk.import)
+            .or_default()
+            .entry(chunk.position())
+            .or_insert_with(|| chunk.clone());
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ pub struct Page<T, C = Pk> {
 /// Changes that happen together or not at all.
 #[derive(Debug, Clone, Default)]
 pub struct Transaction {
-    /// The changes, no two of the same row.
+    /// The changes, no two of the same row or with the same unique value: a store refuses those.
     pub writes: Vec<Write>,
     /// The record that they happened; refused when it is there already.
     pub chunk: Option<ImportChunk>,
@@ -78,7 +78,7 @@ pub trait Silo: Send + Sync {
         pks: &[Pk],
     ) -> impl Future<Output = Result<Vec<Option<Stored>>, StoreError>> + Send;
 
-    /// Rows of a model by primary key, above `after`, at most `limit`.
+    /// Rows of a model by primary key, above `after`, at most `limit` (1 or more).
     fn page(
         &self,
         model: &Model,
@@ -105,12 +105,15 @@ pub trait Silo: Send + Sync {
     ) -> impl Future<Output = Result<Page<Pk>, StoreError>> + Send;
 
     /// The rows that have these unique values, in the same order.
-    fn holders(&self, keys: &[UniqueKey]) -> impl Future<Output = Result<Vec<Option<Pk>>, StoreError>> + Send;
+    fn holders(&self, keys: &[UniqueKey])
+    -> impl Future<Output = Result<Vec<Option<Pk>>, StoreError>> + Send;
 
-    /// Sets `count` consecutive primary keys aside and returns the first; nobody else gets them.
+    /// Sets `count` consecutive primary keys aside and returns the first; no row has them, and nobody else
+    /// gets them.
     fn reserve(&self, model: &Model, count: u64) -> impl Future<Output = Result<Pk, StoreError>> + Send;
 
-    /// Writes a transaction whole or not at all.
+    /// Writes a transaction whole or not at all. A row that is too big even when compressed is refused
+    /// ([`check_volume`](crate::check_volume)).
     fn write(&self, transaction: &Transaction) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Records the plan of an import unless one is recorded already, and returns the one that is.
@@ -139,13 +142,22 @@ pub trait Silo: Send + Sync {
 }
 
 /// The two silos that an instance consists of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Silos<'a, S> {
     /// Where tenants' rows live.
     pub cell: &'a S,
     /// Where users live, and what is global.
     pub control: &'a S,
 }
+
+// Not derived: a pair of references is copied whatever it refers to.
+impl<S> Clone for Silos<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Silos<'_, S> {}
 
 impl<'a, S: Silo> Silos<'a, S> {
     /// The silo that keeps a model's rows.

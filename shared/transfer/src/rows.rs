@@ -105,6 +105,7 @@ pub struct RowReader<R> {
     /// Bytes of the file before the buffer.
     consumed: u64,
     rows: u64,
+    row_bytes: usize,
     state: ReaderState,
 }
 
@@ -134,6 +135,7 @@ impl<R: Read> RowReader<R> {
             end: 0,
             consumed: 0,
             rows: 0,
+            row_bytes: 0,
             state: ReaderState::BeforeArray,
         }
     }
@@ -153,6 +155,7 @@ impl<R: Read> RowReader<R> {
         let bytes = self.buffer.get(self.start..self.start + length).unwrap_or_default();
         let row = serde_json::from_slice(bytes);
         self.start += length;
+        self.row_bytes = length;
         self.state = ReaderState::BehindRow;
         match row {
             Ok(row) => Ok(Some(row)),
@@ -163,6 +166,11 @@ impl<R: Read> RowReader<R> {
     /// How many rows were read.
     pub fn rows_read(&self) -> u64 {
         self.rows
+    }
+
+    /// The length of the last row that was read, in bytes of JSON.
+    pub fn row_bytes(&self) -> usize {
+        self.row_bytes
     }
 
     fn offset(&self) -> u64 {

@@ -1,0 +1,144 @@
+//! The decisions that an import rests on (DESIGN §3, "Import plan").
+
+use std::collections::BTreeMap;
+
+use catalog::{Automatic, Catalog, ImportScope, Model, ModelId, Rule};
+use jiff::Timestamp;
+use silo::{Filter, ImportFlags, ImportPlan, PkRange, Pk, Silo, Silos, StoreError};
+use uuid::Uuid;
+
+use super::census::Census;
+
+/// What is asked of an import.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    /// Which import this is; the same one resumes.
+    pub import: Uuid,
+    /// What it admits.
+    pub scope: ImportScope,
+    /// How it treats what is there already.
+    pub flags: ImportFlags,
+    /// What it leaves out.
+    pub filter: Filter,
+    /// Tells one content of the file from another.
+    pub source_version: String,
+    /// The time of the import; a resumed one keeps the time of its first start.
+    pub now: Timestamp,
+    /// The key of its random values: 256 random bits; a resumed one keeps its first.
+    pub key: [u8; 32],
+}
+
+/// The most items that a DynamoDB transaction of an import touches: its limit is 100 (DESIGN §3).
+pub const TRANSACTION_ITEMS_MAX: usize = 99;
+
+/// The most bytes of rows that go into one transaction: a DynamoDB transaction holds 4 MB.
+pub(crate) const TRANSACTION_BYTES_MAX: usize = 3_000_000;
+
+/// The plan of an import: the one that was recorded before, or a new one, recorded now.
+pub(crate) async fn plan<S: Silo>(
+    silos: Silos<'_, S>,
+    census: &Census,
+    request: &ImportRequest,
+) -> Result<ImportPlan, StoreError> {
+    // The cell's record decides between two that start at once; control keeps a copy, so that its own
+    // watermarks know which primary keys may still appear.
+    let recorded = match silos.cell.plan(request.import).await? {
+        Some(plan) => plan,
+        None => silos.cell.record_plan(&new_plan(silos, census, request).await?).await?,
+    };
+    silos.control.record_plan(&recorded).await
+}
+
+async fn new_plan<S: Silo>(
+    silos: Silos<'_, S>,
+    census: &Census,
+    request: &ImportRequest,
+) -> Result<ImportPlan, StoreError> {
+    let catalog = silos.cell.catalog();
+    let mut ranges = BTreeMap::new();
+    for model in catalog.models() {
+        let rows = if model.admitted_by(request.scope) { census.rows(model.id) } else { 0 };
+        let automatic = automatic_rows(catalog, census, request.scope, model.id);
+        if rows + automatic > 0 {
+            let start = silos.of(model).reserve(model, rows + automatic).await?;
+            ranges.insert(model.name.clone(), PkRange { start, rows, automatic });
+        }
+    }
+    Ok(ImportPlan {
+        import: request.import,
+        scope: request.scope,
+        flags: request.flags,
+        filter: request.filter.clone(),
+        source_version: request.source_version.clone(),
+        now: request.now,
+        key: request.key,
+        transaction_items: TRANSACTION_ITEMS_MAX,
+        ranges,
+    })
+}
+
+/// How many rows of a model may be made automatically with rows of the file.
+fn automatic_rows(catalog: &Catalog, census: &Census, scope: ImportScope, made: ModelId) -> u64 {
+    makers(catalog, made).filter(|(maker, _)| maker.admitted_by(scope)).map(|(maker, _)| census.rows(maker.id)).sum()
+}
+
+/// The models with whose rows rows of this model are made automatically.
+fn makers(catalog: &Catalog, made: ModelId) -> impl Iterator<Item = (&Model, &Automatic)> {
+    catalog.models().iter().flat_map(move |maker| {
+        maker.automatic.iter().filter(move |automatic| automatic.model == made).map(move |automatic| (maker, automatic))
+    })
+}
+
+/// Primary keys as a plan gives them out: arithmetic, so that no run needs to ask what another one did.
+#[derive(Clone, Copy)]
+pub(crate) struct PlannedPks<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) plan: &'a ImportPlan,
+}
+
+impl PlannedPks<'_> {
+    /// The primary key of a row of the file.
+    pub(crate) fn row(&self, model: &Model, ordinal: u64) -> Option<Pk> {
+        let range = self.plan.ranges.get(&model.name)?;
+        pk_at(range, ordinal.checked_sub(1)?)
+    }
+
+    /// The primary key of the row of `made` that is made automatically with a row of the file.
+    pub(crate) fn automatic(&self, made: &Model, maker: &Model, maker_ordinal: u64) -> Option<Pk> {
+        let range = self.plan.ranges.get(&made.name)?;
+        let before: u64 = makers(self.catalog, made.id)
+            .take_while(|(other, _)| other.id != maker.id)
+            .filter_map(|(other, _)| self.plan.ranges.get(&other.name))
+            .map(|range| range.rows)
+            .sum();
+        pk_at(range, range.rows + before + maker_ordinal.checked_sub(1)?)
+    }
+
+    /// The ordinal of the row of the file that got this primary key, if one could have got it.
+    pub(crate) fn ordinal(&self, model: &Model, pk: Pk) -> Option<u64> {
+        let range = self.plan.ranges.get(&model.name)?;
+        let position = u64::try_from(pk.checked_sub(range.start)?).ok()?;
+        (position < range.rows).then_some(position + 1)
+    }
+}
+
+fn pk_at(range: &PkRange, position: u64) -> Option<Pk> {
+    if position >= range.rows + range.automatic {
+        return None;
+    }
+    range.start.checked_add(i64::try_from(position).ok()?)
+}
+
+/// The most rows of a model that one transaction can hold: each row with all its unique values, what is made
+/// with it, and what it may replace (DESIGN §3).
+pub(crate) fn rows_per_transaction(catalog: &Catalog, model: &Model, items: usize) -> usize {
+    let with_uniques = |model: &Model| 1 + model.uniques.len();
+    let made: usize = model.automatic.iter().map(|automatic| with_uniques(catalog.model(automatic.model))).sum();
+    let replaces = model
+        .rules
+        .iter()
+        .any(|rule| matches!(rule, Rule::ReplaceFirstAutomatic(_) | Rule::KeepOrOverwrite(_)));
+    let replaced = if replaces { model.uniques.len() } else { 0 };
+    // One item is the chunk.
+    (items.saturating_sub(1) / (with_uniques(model) + made + replaced)).max(1)
+}

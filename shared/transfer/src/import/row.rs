@@ -1,0 +1,257 @@
+//! From a row of the file to a row that could be written, as far as the store has no say: scope, filter,
+//! fields, keys, and the rules that need nothing but the row (SPEC §7, "Per row").
+
+use catalog::{Catalog, ImportScope, Model, ModelId, Rule};
+use serde_json::Value;
+use silo::{Fields, ImportKind, ImportPlan, Pk};
+
+use super::census::{Census, is_tolerated};
+use super::error::RowProblem;
+use super::fields::{Defaults, normalise};
+use super::pk_map::PkMap;
+use super::random::RowRandom;
+use super::report::DropReason;
+use super::{slugs, tokens, users};
+use crate::rows::FileRow;
+
+/// What the rules of one import look at.
+pub(crate) struct RowContext<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) plan: &'a ImportPlan,
+    /// The plan's time as rows have it.
+    pub(crate) now: &'a str,
+    pub(crate) census: &'a Census,
+    pub(crate) pk_map: &'a PkMap,
+}
+
+/// A row on its way, or why it goes no further.
+pub(crate) enum Prepared {
+    Candidate(Candidate),
+    OutOfScope,
+    Filtered,
+    Dropped(DropReason),
+}
+
+/// A row that is to be written unless the store has something against it.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    pub(crate) ordinal: u64,
+    pub(crate) source_pk: Pk,
+    pub(crate) fields: Fields,
+    /// Its name in the file, if its model has an identifier.
+    pub(crate) name: Option<String>,
+    /// Its name cannot stay although nobody has it.
+    pub(crate) needs_suffix: bool,
+    /// Fields of the file that its model does not have.
+    pub(crate) unknown_fields: Vec<String>,
+}
+
+impl RowContext<'_> {
+    /// Where the random values of a row come from.
+    pub(crate) fn random<'m>(&'m self, model: &'m Model, ordinal: u64) -> RowRandom<'m> {
+        RowRandom { key: &self.plan.key, model: &model.name, ordinal }
+    }
+
+    pub(crate) fn defaults<'m>(&'m self, model: &'m Model, ordinal: u64) -> Defaults<'m> {
+        Defaults { now: self.now, random: self.random(model, ordinal) }
+    }
+
+    /// Takes a row of the file as far as it goes without the store.
+    pub(crate) fn prepare(&self, model: &Model, ordinal: u64, row: FileRow) -> Result<Prepared, RowProblem> {
+        if !self.plan.scope.admits(model.scope_of(&row.fields)) {
+            return Ok(Prepared::OutOfScope);
+        }
+        if !self.census.admits(model.id, ordinal) {
+            return Ok(Prepared::Filtered);
+        }
+        if self.pk_map.get(model.id, row.pk).is_some() {
+            return Err(RowProblem::integrity("another row of the file has the same primary key"));
+        }
+        let name = model.identifier.as_ref().and_then(|field| row.fields.get(field));
+        let name = name.and_then(Value::as_str).map(str::to_owned);
+        check_required(model, &row.fields)?;
+        let (fields, unknown_fields) =
+            normalise(self.catalog, model, row.fields, self.defaults(model, ordinal))?;
+        let mut candidate = Candidate {
+            ordinal,
+            source_pk: row.pk,
+            fields,
+            name,
+            needs_suffix: false,
+            unknown_fields,
+        };
+        if let Some(reason) = self.replace_keys(model, &mut candidate.fields) {
+            return Ok(Prepared::Dropped(reason));
+        }
+        for rule in &model.rules {
+            if let Some(reason) = self.apply(model, rule, &mut candidate)? {
+                return Ok(Prepared::Dropped(reason));
+            }
+        }
+        Ok(Prepared::Candidate(candidate))
+    }
+
+    /// Replaces every key through the pk map; a target that was not imported drops the row, or makes the key
+    /// null where the model says so.
+    fn replace_keys(&self, model: &Model, fields: &mut Fields) -> Option<DropReason> {
+        for key in &model.keys {
+            let Some(source_pk) = fields.get(&key.field).and_then(Value::as_i64) else { continue };
+            let pk = match key.target.and_then(|target| self.pk_map.get(target, source_pk)) {
+                Some((_, ImportKind::Existing)) if drops_if_merged(model, &key.field) => {
+                    return Some(DropReason::OwnerMerged { key: key.field.clone() });
+                }
+                Some((pk, _)) => Value::from(pk),
+                None if is_tolerated(model, &key.field) => Value::Null,
+                None => {
+                    return Some(DropReason::MissingTarget {
+                        key: key.field.clone(),
+                        model: key.target_name.clone(),
+                        source_pk,
+                    });
+                }
+            };
+            fields.insert(key.field.clone(), pk);
+        }
+        None
+    }
+
+    /// Applies one rule as far as it needs nothing but the row; rules about taken values come later.
+    fn apply(
+        &self,
+        model: &Model,
+        rule: &Rule,
+        candidate: &mut Candidate,
+    ) -> Result<Option<DropReason>, RowProblem> {
+        let outside_global = self.plan.scope != ImportScope::Global;
+        let random = self.random(model, candidate.ordinal);
+        let fields = &mut candidate.fields;
+        match rule {
+            Rule::OnlyInGlobal(condition) if outside_global && condition.holds(fields) => {
+                return Ok(Some(DropReason::GlobalOnly));
+            }
+            Rule::NotEmpty(field) if text(fields, field).is_some_and(str::is_empty) => {
+                return Err(RowProblem::validation(format!("`{field}` is empty")));
+            }
+            Rule::ExactlyOneOf(one, other) => check_exactly_one(fields, one, other)?,
+            Rule::SoftKey { field, target, when } => {
+                if when.as_ref().is_none_or(|condition| condition.holds(fields)) {
+                    self.replace_soft_key(fields, field, target);
+                }
+            }
+            Rule::Unclaim => users::unclaim(fields, outside_global, self.now, random),
+            Rule::Slug(field) => {
+                let slug = slugs::normalised(text(fields, field).unwrap_or_default());
+                slugs::check(field, &slug)?;
+                candidate.needs_suffix = slugs::needs_suffix(self.catalog, &slug);
+                fields.insert(field.clone(), slug.into());
+            }
+            Rule::UserOption { key, value } => users::check_option(self.catalog, fields, key, value)?,
+            Rule::OrgAuthToken(key) => {
+                let Some(slug) = self.target_identifier(model, key, fields) else {
+                    return Ok(Some(DropReason::NoSlug));
+                };
+                tokens::keep_or_make_org_token(fields, &slug, self.now, random);
+            }
+            Rule::ApiToken => tokens::derive_api_token(fields),
+            rule => {
+                for (field, value) in self.assigned(rule, fields, random) {
+                    fields.insert(field.to_owned(), value);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The values that a rule gives to fields, whatever they were; nothing for rules that do not hold in this
+    /// import or that are about values which other rows may have.
+    fn assigned<'r>(&self, rule: &'r Rule, fields: &Fields, random: RowRandom<'_>) -> Vec<(&'r str, Value)> {
+        let outside_global = self.plan.scope != ImportScope::Global;
+        let unprivileged = !matches!(self.plan.scope, ImportScope::Config | ImportScope::Global);
+        let now = || Value::from(self.now);
+        match rule {
+            Rule::Set(field, value) => vec![(field.as_str(), value.clone())],
+            Rule::SetOutsideGlobal(field, value) if outside_global => vec![(field, value.clone())],
+            Rule::SetWhenHidden(field, value) if self.plan.flags.hide_organizations => {
+                vec![(field, value.clone())]
+            }
+            Rule::Now(field) => vec![(field, now())],
+            Rule::NowOutsideGlobal(names) if outside_global => {
+                names.iter().map(|name| (name.as_str(), now())).collect()
+            }
+            Rule::StripPrivileges(names) if unprivileged => {
+                names.iter().map(|name| (name.as_str(), Value::Bool(false))).collect()
+            }
+            Rule::AlnumOutsideGlobal(field, length) if outside_global => {
+                vec![(field, random.draw(field, 0).alnum(*length).into())]
+            }
+            Rule::NewUuid(field) if fields.get(field).is_some_and(|value| !value.is_null()) => {
+                vec![(field, random.draw(field, 0).uuid4().to_string().into())]
+            }
+            Rule::NewSubscriptionId(field) => vec![(field, tokens::subscription_id(random).into())],
+            Rule::NewHexIfTaken(field) if text(fields, field).is_none_or(str::is_empty) => {
+                vec![(field, random.draw(field, 0).hex(tokens::PROJECT_KEY_HEX).into())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The name that a key's target was given.
+    pub(crate) fn target_identifier(&self, model: &Model, key: &str, fields: &Fields) -> Option<String> {
+        let target = model.key(key)?.target?;
+        let pk = fields.get(key).and_then(Value::as_i64)?;
+        self.pk_map.identifier(target, pk).map(str::to_owned)
+    }
+
+    /// Replaces a primary key that is held as a number or as text; null when its target was not imported.
+    fn replace_soft_key(&self, fields: &mut Fields, field: &str, target: &str) {
+        let Some(target) = self.catalog.find(target) else { return };
+        let replaced = match fields.get(field) {
+            None | Some(Value::Null) => return,
+            Some(Value::String(text)) => {
+                self.mapped(target.id, text.parse().ok()).map(|pk| Value::String(pk.to_string()))
+            }
+            Some(value) => self.mapped(target.id, value.as_i64()).map(Value::from),
+        };
+        fields.insert(field.to_owned(), replaced.unwrap_or(Value::Null));
+    }
+
+    fn mapped(&self, model: ModelId, source_pk: Option<Pk>) -> Option<Pk> {
+        self.pk_map.get(model, source_pk?).map(|(pk, _)| pk)
+    }
+}
+
+fn drops_if_merged(model: &Model, key: &str) -> bool {
+    model.rules.iter().any(|rule| matches!(rule, Rule::DropIfMerged(field) if field == key))
+}
+
+/// A required field that is missing, null or empty where it is a slug (SPEC §7, team, project and monitor).
+fn check_required(model: &Model, fields: &Fields) -> Result<(), RowProblem> {
+    let required = model.rules.iter().filter_map(|rule| match rule {
+        Rule::Required(fields) => Some(fields),
+        _ => None,
+    });
+    for field in required.flatten() {
+        match fields.get(field) {
+            None | Some(Value::Null) => {
+                return Err(RowProblem::validation(format!("`{field}` is missing")));
+            }
+            Some(Value::String(text)) if text.is_empty() && field == "slug" => {
+                return Err(RowProblem::validation(format!("`{field}` is empty")));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_exactly_one(fields: &Fields, one: &str, other: &str) -> Result<(), RowProblem> {
+    let is_set = |field: &str| fields.get(field).is_some_and(|value| !value.is_null());
+    if is_set(one) == is_set(other) {
+        return Err(RowProblem::validation(format!("exactly one of `{one}` and `{other}` must be set")));
+    }
+    Ok(())
+}
+
+fn text<'a>(fields: &'a Fields, field: &str) -> Option<&'a str> {
+    fields.get(field).and_then(Value::as_str)
+}
