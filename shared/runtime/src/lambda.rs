@@ -1,0 +1,61 @@
+//! Serves a function's messages to the Lambda runtime, so that a function's `main` stays a few lines:
+//!
+//! ```no_run
+//! # async fn body<K: runtime::Task>(
+//! #     task: K, ports: runtime::Ports<
+//! #         pipeline::memory::MemoryRelocations, pipeline::memory::MemoryQueues, pipeline::memory::MemoryTokens,
+//! #     >,
+//! # ) -> Result<(), lambda_runtime::Error> {
+//! runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+//! let config = runtime::config::Config::from_env(std::env::vars())?;
+//! // … adapters from `platform` and the task's body, made from `config` …
+//! runtime::lambda::serve_task(task, ports).await
+//! # }
+//! ```
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use jiff::Timestamp;
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use pipeline::port::{AnswerTokens, CommitRelocations, PostponeMessages, ReadRelocations};
+
+use crate::run_task::{Ports, run_task};
+use crate::sqs::{Handled, Received, handle_batch};
+use crate::task::Task;
+
+/// Serves an ordered task from its queue.
+///
+/// # Errors
+/// The Lambda runtime cannot be reached.
+pub async fn serve_task<K, S, Q, T>(task: K, ports: Ports<S, Q, T>) -> Result<(), Error>
+where
+    K: Task,
+    S: ReadRelocations + CommitRelocations + 'static,
+    Q: PostponeMessages,
+    T: AnswerTokens,
+{
+    serve_queue(async |received, time_left| run_task(&task, &ports, &received, time_left).await).await
+}
+
+/// Serves any other queue: `handle` gets each message and the time that the function has left.
+///
+/// # Errors
+/// The Lambda runtime cannot be reached.
+pub async fn serve_queue(handle: impl AsyncFn(Received, Duration) -> Handled) -> Result<(), Error> {
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
+        let LambdaEvent { payload, context, .. } = event;
+        let handle = async |received| handle(received, time_left(&context)).await;
+        Ok::<SqsBatchResponse, Error>(handle_batch(payload, handle).await)
+    }))
+    .await
+}
+
+/// How much of its time the function has left.
+#[must_use]
+pub fn time_left(context: &Context) -> Duration {
+    let deadline = Duration::from_millis(context.deadline);
+    let now = Timestamp::now().as_millisecond();
+    deadline.saturating_sub(Duration::from_millis(now.try_into().unwrap_or(0)))
+}

@@ -1,0 +1,26 @@
+//! What every function does around its body, over the ports of [`pipeline`]; no SDK.
+//!
+//! - [`run_task`]: one message of an ordered task, from the protocol to the answered token; the body is a
+//!   [`Task`].
+//! - [`give_up`]: what a dead letter comes to.
+//! - [`sqs`]: batches of messages, each handled on its own; [`lambda`] serves them.
+//! - [`config`]: everything that the environment sets, read once.
+//! - [`telemetry`]: one JSON object a line, with relocation, task and attempt, never a payload.
+//! - [`blocking`]: streams of bytes for code that reads and writes.
+
+pub mod backoff;
+pub mod blocking;
+pub mod config;
+mod fence;
+mod give_up;
+pub mod lambda;
+mod run_task;
+pub mod sqs;
+mod task;
+pub mod telemetry;
+
+pub use fence::Fence;
+pub use give_up::give_up;
+pub use run_task::{Ports, run_task};
+pub use sqs::{Handled, Received};
+pub use task::{Task, TaskContext, TaskError};

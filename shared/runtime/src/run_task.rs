@@ -1,0 +1,264 @@
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use pipeline::code::ErrorCode;
+use pipeline::message::{Answer, TaskMessage};
+use pipeline::port::{
+    AnswerTokens, Clock, CommitError, CommitRelocations, Delivery, Entropy, PortError, PostponeMessages,
+    Queue, ReadRelocations,
+};
+use pipeline::relocation::Relocation;
+use pipeline::transition::{Finished, Outcome, Start, finish, start};
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
+
+use crate::backoff::full_jitter;
+use crate::config::Waits;
+use crate::fence::Fence;
+use crate::sqs::{Handled, Received};
+use crate::task::{Task, TaskContext, TaskError};
+use crate::telemetry::Chain;
+
+/// How often a commit is decided anew because the record changed under it. Pauses and cancels are the only
+/// writers beside a task, so a conflict is rare and a second one rarer.
+const MAX_CONFLICTS: usize = 8;
+
+/// What is kept of the function's time for storing the outcome and answering the token.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// What running a task needs from the world.
+pub struct Ports<S, Q, T> {
+    /// Where relocations are.
+    pub store: Arc<S>,
+    /// Where messages are postponed.
+    pub queues: Q,
+    /// Where tokens are answered.
+    pub tokens: T,
+    /// Tells the time.
+    pub clock: Box<dyn Clock>,
+    /// Spreads retries.
+    pub entropy: Box<dyn Entropy>,
+    /// How long to wait for what.
+    pub waits: Waits,
+}
+
+/// Runs the task that a message asks for (DESIGN, "Runs, tokens, attempts"): the protocol, the body under a
+/// deadline, the outcome in one transaction with the state it brings about, and then the token's answer.
+///
+/// `time_left` is the function's. A message that fails is seen again after a backoff; one that cannot be read
+/// fails as it is, so that it ends as a dead letter.
+pub async fn run_task<K, S, Q, T>(
+    task: &K,
+    ports: &Ports<S, Q, T>,
+    received: &Received,
+    time_left: Duration,
+) -> Handled
+where
+    K: Task,
+    S: ReadRelocations + CommitRelocations + 'static,
+    Q: PostponeMessages,
+    T: AnswerTokens,
+{
+    let message: TaskMessage = match serde_json::from_str(&received.body) {
+        Ok(message) => message,
+        Err(error) => {
+            error!(error = %Chain(&error), "the message is no task message");
+            return Handled::Failed;
+        }
+    };
+    if message.task != K::TASK {
+        error!(relocation = %message.uuid, task = %message.task, "the message is for another task's queue");
+        return Handled::Failed;
+    }
+    let span = info_span!(
+        target: "runtime",
+        "visit",
+        relocation = %message.uuid,
+        task = %message.task,
+        generation = message.generation.0,
+        turn = message.turn.0,
+        attempt = field::Empty,
+    );
+    let ends = Instant::now() + time_left.saturating_sub(RESERVE);
+    let visit = Visit { task, ports, message: &message, ends };
+    async {
+        let Err(cause) = visit.run().await else { return Handled::Done };
+        warn!(error = %Chain(&cause), "the task is tried again later");
+        visit.postpone(received).await;
+        Handled::Failed
+    }
+    .instrument(span)
+    .await
+}
+
+/// One visit of a run to a task.
+struct Visit<'a, K, S, Q, T> {
+    task: &'a K,
+    ports: &'a Ports<S, Q, T>,
+    message: &'a TaskMessage,
+    ends: Instant,
+}
+
+/// What the protocol said.
+enum Begun {
+    /// The visit is over, with this answer; with none, nobody waits for one.
+    Over(Option<Answer>),
+    /// The body's turn has come.
+    Body(Box<Relocation>),
+}
+
+impl<K, S, Q, T> Visit<'_, K, S, Q, T>
+where
+    K: Task,
+    S: ReadRelocations + CommitRelocations + 'static,
+    Q: PostponeMessages,
+    T: AnswerTokens,
+{
+    /// Fails when the visit is to be tried again, whatever stood in the way.
+    async fn run(&self) -> Result<(), TaskError> {
+        let relocation = match self.begin().await? {
+            Begun::Body(relocation) => *relocation,
+            Begun::Over(answer) => return self.end(answer).await,
+        };
+        Span::current().record("attempt", relocation.latest_task_attempts);
+        match self.body(relocation).await {
+            Ok(finished) => {
+                let answer = self.settle(finished).await?;
+                self.answer(&answer).await
+            }
+            Err(TaskError::Superseded) => self.yield_to_successor().await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The protocol, with the attempt counted in the store before the body runs.
+    async fn begin(&self) -> Result<Begun, TaskError> {
+        for _ in 0..MAX_CONFLICTS {
+            let (commit, begun) = match self.protocol().await? {
+                Start::Drop => return Ok(Begun::Over(None)),
+                Start::Answer(answer) => return Ok(Begun::Over(Some(answer))),
+                Start::End(commit, answer) => (commit, Begun::Over(Some(answer))),
+                Start::Run(commit) => {
+                    let relocation = Box::new(commit.relocation.clone());
+                    (commit, Begun::Body(relocation))
+                }
+            };
+            match self.ports.store.commit(*commit).await {
+                Ok(()) => return Ok(begun),
+                Err(error) => decide_anew(error)?,
+            }
+        }
+        Err(too_many_conflicts().into())
+    }
+
+    async fn protocol(&self) -> Result<Start, PortError> {
+        let store = &self.ports.store;
+        let relocation = store.relocation(self.message.uuid).await?;
+        let outcome = store.outcome(self.message.uuid, self.message.visit()).await?;
+        Ok(start(relocation.as_ref(), outcome.as_ref(), self.message, self.ports.clock.now()))
+    }
+
+    /// The body, under its deadline. A failure that no further try can mend is an outcome.
+    async fn body(&self, relocation: Relocation) -> Result<Finished, TaskError> {
+        let is_last_attempt = relocation.latest_task_attempts >= K::TASK.attempts();
+        let now = Instant::now();
+        let context = TaskContext {
+            now: self.ports.clock.now(),
+            fence: Fence::new(Arc::clone(&self.ports.store), relocation.id, relocation.generation),
+            slice_ends: self.ends.min(now + self.ports.waits.slice),
+            relocation,
+        };
+        info!("the task starts");
+        let body = AssertUnwindSafe(self.task.run(&context)).catch_unwind();
+        let ended = match timeout(self.ends.saturating_duration_since(now), body).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_panic)) => Err(TaskError::transient("the body panicked")),
+            Err(_elapsed) => Err(TaskError::transient("the body took longer than the function has")),
+        };
+        match ended {
+            Err(TaskError::Verdict(failure)) => Ok(Outcome::Fail(failure).into()),
+            Err(cause @ TaskError::Broken { retryable, .. }) if is_last_attempt || !retryable => {
+                error!(error = %Chain(&cause), "the task failed for good");
+                Ok(Outcome::Fail(K::TASK.failure().into()).into())
+            }
+            ended => ended,
+        }
+    }
+
+    /// The body found that its run is over: what the protocol says now is the end of the visit. That the run
+    /// is not over after all can only be a fault of the body's.
+    async fn yield_to_successor(&self) -> Result<(), TaskError> {
+        match self.protocol().await? {
+            Start::Drop => self.end(None).await,
+            Start::Answer(answer) => self.end(Some(answer)).await,
+            Start::End(..) | Start::Run(_) => Err(TaskError::transient("the run is not over")),
+        }
+    }
+
+    async fn end(&self, answer: Option<Answer>) -> Result<(), TaskError> {
+        match answer {
+            Some(answer) => self.answer(&answer).await,
+            None => {
+                info!("the message belongs to a run that is over");
+                Ok(())
+            }
+        }
+    }
+
+    /// Stores the outcome, unless the visit has one already or the record has moved on without it.
+    async fn settle(&self, finished: Finished) -> Result<Answer, TaskError> {
+        let stopped = Answer::stopped(self.message.turn);
+        for _ in 0..MAX_CONFLICTS {
+            let store = &self.ports.store;
+            let Some(relocation) = store.relocation(self.message.uuid).await? else { return Ok(stopped) };
+            if let Some(answer) = store.outcome(self.message.uuid, self.message.visit()).await? {
+                return Ok(answer);
+            }
+            let now = self.ports.clock.now();
+            let Some((commit, answer)) = finish(&relocation, self.message, finished.clone(), now) else {
+                return Ok(stopped);
+            };
+            match store.commit(commit).await {
+                Ok(()) => return Ok(answer),
+                Err(error) => decide_anew(error)?,
+            }
+        }
+        Err(too_many_conflicts().into())
+    }
+
+    async fn answer(&self, answer: &Answer) -> Result<(), TaskError> {
+        let delivery = self.ports.tokens.answer(&self.message.token, answer).await?;
+        info!(outcome = ?answer.outcome, code = answer.code.map(ErrorCode::as_str), "the task ends");
+        if delivery == Delivery::AnsweredAlready {
+            debug!("the token was answered already");
+        }
+        Ok(())
+    }
+
+    /// Lets the message be seen again after a backoff. If that fails, the queue's own visibility does it.
+    async fn postpone(&self, received: &Received) {
+        let Waits { backoff_base, backoff_cap, .. } = self.ports.waits;
+        let [a, b, c, d, e, f, g, h, ..] = self.ports.entropy.bytes();
+        let random = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let delay = full_jitter(backoff_base, backoff_cap, received.deliveries, random);
+        let queue = Queue::Task(K::TASK);
+        if let Err(error) = self.ports.queues.postpone(queue, &received.receipt, delay).await {
+            warn!(error = %Chain(&error), "the message could not be postponed");
+        }
+    }
+}
+
+/// A commit that lost a race is decided anew; one that the store failed is not.
+pub(crate) fn decide_anew(error: CommitError) -> Result<(), PortError> {
+    match error {
+        CommitError::Conflict(_) => Ok(()),
+        CommitError::Port(error) => Err(error),
+        error @ CommitError::OwnerBusy(_) => Err(PortError::permanent("commit a task's outcome", error)),
+    }
+}
+
+pub(crate) fn too_many_conflicts() -> PortError {
+    PortError::transient("commit a task's outcome", "the record kept changing")
+}
