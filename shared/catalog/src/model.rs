@@ -137,6 +137,11 @@ impl Model {
         self.keys.iter().find(|key| key.field == field)
     }
 
+    /// Whether a row survives although the target of this key does not come along.
+    pub fn tolerates_missing(&self, key: &str) -> bool {
+        self.rules.iter().any(|rule| matches!(rule, Rule::NullIfMissing(field) if field == key))
+    }
+
     /// Whether rows of this model can relocate at all.
     pub fn relocates(&self) -> bool {
         self.scope != Scope::Excluded

@@ -2,5 +2,7 @@
 
 pub mod compare;
 pub mod findings;
+mod dates;
+pub mod export;
 pub mod import;
 pub mod rows;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 
-use catalog::{Catalog, Model, ModelId, Rule, Tenancy};
+use catalog::{Catalog, Model, ModelId, Tenancy};
 use serde_json::Value;
 use silo::{Fields, Filter, Pk};
 
@@ -179,7 +179,7 @@ impl<'a> Graph<'a> {
         admitted: &Marks,
         anchored: &Marks,
     ) -> (Vec<bool>, Vec<bool>) {
-        let tolerated: Vec<bool> = model.keys.iter().map(|key| is_tolerated(model, &key.field)).collect();
+        let tolerated: Vec<bool> = model.keys.iter().map(|key| model.tolerates_missing(&key.field)).collect();
         let mut rows = Vec::with_capacity(table.keys.len());
         let mut anchors = Vec::with_capacity(table.keys.len());
         for (position, keys) in (0u32..).zip(&table.keys) {
@@ -219,7 +219,7 @@ impl<'a> Graph<'a> {
             for (position, keys) in (0u32..).zip(&table.keys) {
                 let unused = model.dangling && model.used_by.is_empty() && !used.contains(&(model.id, position));
                 let follows_unused = model.keys.iter().zip(keys.iter()).any(|(key, pk)| {
-                    !is_tolerated(model, &key.field)
+                    !model.tolerates_missing(&key.field)
                         && self
                             .target(key.target, *pk)
                             .is_some_and(|(target, position)| mark(admitted, target, position) == Some(false))
@@ -283,9 +283,4 @@ fn text(fields: &Fields, field: &str) -> String {
 
 fn mark(marks: &Marks, model: ModelId, position: u32) -> Option<bool> {
     marks.get(model.index())?.get(position as usize).copied()
-}
-
-/// Whether a row survives although this key's target does not.
-pub(crate) fn is_tolerated(model: &Model, key: &str) -> bool {
-    model.rules.iter().any(|rule| matches!(rule, Rule::NullIfMissing(field) if field == key))
 }

@@ -3,14 +3,12 @@
 use std::net::IpAddr;
 
 use catalog::{AutomaticValue, Catalog, Field, FieldKind, Model, Rule};
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use serde_json::Value;
 use silo::Fields;
 
 use super::error::RowProblem;
 use super::random::RowRandom;
+use crate::dates;
 
 /// What the defaults of missing fields are made from.
 #[derive(Clone, Copy)]
@@ -99,9 +97,8 @@ fn check(name: &str, field: &Field, value: Value) -> Result<Value, RowProblem> {
             Err(RowProblem::validation(format!("`{name}` is no valid IP address")))
         }
         (FieldKind::Ip, _) => wrong("an IP address"),
-        (FieldKind::Date, Value::String(text)) => match instant(text) {
-            Some(_) if is_date_text(text) => Ok(value),
-            Some(instant) => Ok(Value::String(date_text(instant))),
+        (FieldKind::Date, Value::String(text)) => match dates::instant(text) {
+            Some(_) => Ok(dates::normalised(text).map_or(value, Value::String)),
             None => wrong("a date and time"),
         },
         (FieldKind::Date, _) => wrong("a date and time"),
@@ -115,27 +112,4 @@ fn check_length(name: &str, text: &str, length_max: Option<usize>) -> Result<(),
         return Ok(());
     }
     Err(RowProblem::validation(format!("`{name}` is longer than {length_max} characters")))
-}
-
-/// An instant as exports write it; one without an offset is UTC.
-pub(crate) fn instant(text: &str) -> Option<Timestamp> {
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(instant);
-    }
-    let local: DateTime = text.parse().ok()?;
-    local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-}
-
-/// UTC with exactly three fractional digits and `Z` (SPEC §8).
-pub(crate) fn date_text(instant: Timestamp) -> String {
-    instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
-}
-
-/// Whether the text has the form of [`date_text`] already, which most have: writing it anew would cost more
-/// than all other checks together.
-fn is_date_text(text: &str) -> bool {
-    text.len() == "2024-01-01T00:00:00.000Z".len()
-        && text.ends_with('Z')
-        && text.as_bytes().get(10) == Some(&b'T')
-        && text.as_bytes().get(19) == Some(&b'.')
 }

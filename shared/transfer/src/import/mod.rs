@@ -39,6 +39,7 @@ use error::RowProblem;
 use row::{Candidate, Prepared, RowContext};
 use settle::{Known, Settled, Settler};
 
+use crate::dates;
 use crate::rows::RowReader;
 
 /// A file that can be read more than once.
@@ -133,7 +134,7 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
         catalog,
         silos,
         plan: &plan,
-        now: fields::date_text(plan.now),
+        now: dates::text(plan.now),
         census: &census,
         rows_total,
         chunks: load_chunks(silos, &plan).await?,

@@ -5,7 +5,7 @@ use catalog::{Catalog, ImportScope, Model, ModelId, Rule};
 use serde_json::Value;
 use silo::{Fields, ImportKind, ImportPlan, Pk};
 
-use super::census::{Census, is_tolerated};
+use super::census::Census;
 use super::error::RowProblem;
 use super::fields::{Defaults, normalise};
 use super::pk_map::PkMap;
@@ -101,7 +101,7 @@ impl RowContext<'_> {
                     return Some(DropReason::OwnerMerged { key: key.field.clone() });
                 }
                 Some((pk, _)) => Value::from(pk),
-                None if is_tolerated(model, &key.field) => Value::Null,
+                None if model.tolerates_missing(&key.field) => Value::Null,
                 None => {
                     return Some(DropReason::MissingTarget {
                         key: key.field.clone(),

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use silo::Fields;
 
-use super::fields::date_text;
 use super::random::RowRandom;
+use crate::dates;
 
 /// Digits of a project key.
 pub(crate) const PROJECT_KEY_HEX: usize = 32;
@@ -66,7 +66,7 @@ pub(crate) fn make_api_token(fields: &mut Fields, now: Timestamp, random: RowRan
     }
     if is_set(fields, "expires_at") {
         let expiry = now.saturating_add(TOKEN_VALIDITY).unwrap_or(now);
-        fields.insert("expires_at".into(), date_text(expiry).into());
+        fields.insert("expires_at".into(), dates::text(expiry).into());
     }
     derive_api_token(fields);
 }

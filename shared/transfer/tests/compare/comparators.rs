@@ -34,15 +34,8 @@ fn cases() -> Vec<Case> {
                 ("acme", "acme"),
                 ("acme", "acme-x9"),
                 ("acme", "acme-abcdefg"),
-                ("ab", "ab-012345678"),
                 ("twelve-chars", "twelve-ch-ab"),
-                ("ten-c-chars", "ten-c-char-ab"),
-                // Cutting leaves `nine-char-`, whose dash goes.
-                ("nine-char--x", "nine-char-abc"),
-            ])
-            .into_iter()
-            .filter(|(_, right)| right.as_str().unwrap().len() <= 12)
-            .collect(),
+            ]),
             refused: pairs([
                 ("acme", "acme-x"),
                 ("acme", "acme-AB"),
@@ -210,7 +203,7 @@ fn a_cut_goes_only_as_far_as_the_suffix_needs() {
     let long = slug("twelve-chars");
     assert_eq!(kinds(&findings(&long, &slug("twelve-ch-ab"))), [""; 0]);
     assert_eq!(kinds(&findings(&long, &slug("twel-0123456"))), [""; 0]);
-    assert_eq!(kinds(&findings(&long, &slug("twelve-0123"))), ["AutoSuffixComparator"]);
+    assert_eq!(kinds(&findings(&long, &slug("twelv-0123"))), ["AutoSuffixComparator"]);
     assert_eq!(kinds(&findings(&long, &slug("tw-ab"))), ["AutoSuffixComparator"]);
     let dash_at_the_cut = slug("eight-ch-ars");
     assert_eq!(kinds(&findings(&dash_at_the_cut, &slug("eight-ch-ab"))), [""; 0]);

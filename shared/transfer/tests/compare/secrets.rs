@@ -38,17 +38,16 @@ fn passwords_show_their_ends() {
         let user = |password: &str| [row("app.user", 1, json!({"username": "ann", "password": password}))];
         findings(&user(left), &user(right)).remove(0).reason
     };
-    let long = "pbkdf2_sha256$720000$0123456789abcdefghijkl$0123456789abcdefghijklmnopqrstuvwxyz012=";
+    // 81 characters.
+    let long = format!("pbkdf2_sha256$720000${}", "0123456789".repeat(6));
     assert_eq!(
-        reason(long, &long[..81]),
-        r#"`password` is "pbkdf2_sha25...yz012=" on the left, "pbkdf2_sha25...wxyz01" on the right"#
+        reason(&long, &long[..80]),
+        r#"`password` is "pbkdf2_sha25...456789" on the left, "pbkdf2...5678" on the right"#
     );
     assert_eq!(
-        reason(&long[..80], &long[..41]),
-        r#"`password` is "pbkdf2...xyz0" on the left, "pbkdf2...ijkl" on the right"#
-            .replace("ijkl", &long[37..41])
+        reason(&long[..41], &long[..40]),
+        r#"`password` is "pbkdf2...6789" on the left, "..." on the right"#
     );
-    assert_eq!(reason("", &long[..40]), r#"`password` is "..." on the left, "..." on the right"#);
 }
 
 #[test]
@@ -93,15 +92,17 @@ fn long_differences_are_cut() {
     assert!(reason.len() < 1000 && reason.contains("(left)") && reason.contains("(right)"), "{reason}");
 }
 
-/// Where a secret may stand in a row of the shipped catalogue, and how it gets there.
-fn places() -> Vec<(&'static str, &'static str, fn(&str) -> Value)> {
-    let plain: fn(&str) -> Value = |secret| secret.into();
-    let address: fn(&str) -> Value = |secret| format!("{secret}@{secret}.example").into();
-    let nested: fn(&str) -> Value = |secret| json!({"a": [{"b": secret}], "c": secret});
-    let json_text: fn(&str) -> Value = |secret| json!({"a": [secret]}).to_string().into();
-    let quoted: fn(&str) -> Value = |secret| json!(secret).to_string().into();
-    let link: fn(&str) -> Value =
-        |secret| format!("see https://u:{secret}@example.com/{secret}?k={secret}").into();
+/// How a secret is put into a field.
+type Wrap = fn(&str) -> Value;
+
+/// Where a secret may stand in a row of the shipped catalogue: model, field, and how it gets there.
+fn places() -> Vec<(&'static str, &'static str, Wrap)> {
+    let plain: Wrap = |secret| secret.into();
+    let address: Wrap = |secret| format!("{secret}@{secret}.example").into();
+    let nested: Wrap = |secret| json!({"a": [{"b": secret}], "c": secret});
+    let json_text: Wrap = |secret| json!({"a": [secret]}).to_string().into();
+    let quoted: Wrap = |secret| json!(secret).to_string().into();
+    let link: Wrap = |secret| format!("see https://u:{secret}@example.com/{secret}?k={secret}").into();
     vec![
         ("sentry.user", "password", plain),
         ("sentry.user", "email", address),

@@ -1,0 +1,55 @@
+//! Dates as exports write them: UTC with exactly three fractional digits and `Z` (SPEC §8).
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// An instant as exports have it; one without an offset is UTC.
+pub(crate) fn instant(text: &str) -> Option<Timestamp> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant);
+    }
+    let local: DateTime = text.parse().ok()?;
+    local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+/// An instant as exports write it.
+pub(crate) fn text(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+/// The text as exports write it, if it is a date that is not written so already.
+pub(crate) fn normalised(date: &str) -> Option<String> {
+    if is_normal(date) {
+        return None;
+    }
+    instant(date).map(text)
+}
+
+/// Whether the text has the form of [`text`] already, as most have: writing it anew would cost more than all
+/// other checks of a row together.
+fn is_normal(date: &str) -> bool {
+    date.len() == "2024-01-01T00:00:00.000Z".len()
+        && date.ends_with('Z')
+        && date.as_bytes().get(10) == Some(&b'T')
+        && date.as_bytes().get(19) == Some(&b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_every_form_come_out_in_one() {
+        for (given, expected) in [
+            ("2024-02-29T10:09:34.954Z", None),
+            ("2024-02-29T10:09:34Z", Some("2024-02-29T10:09:34.000Z")),
+            ("2024-02-29T10:09:34.954741Z", Some("2024-02-29T10:09:34.954Z")),
+            ("2024-02-29T12:09:34.900+02:00", Some("2024-02-29T10:09:34.900Z")),
+            ("2024-02-29 10:09:34", Some("2024-02-29T10:09:34.000Z")),
+            ("yesterday", None),
+        ] {
+            assert_eq!(normalised(given).as_deref(), expected, "{given}");
+        }
+    }
+}
