@@ -10,29 +10,23 @@ It needs Python 3.10 and makes a virtual environment of its own under `.local/`.
 """
 
 import argparse
-import hashlib
 import json
-import os
 import shutil
-import subprocess
 import sys
 import time
-import venv
 from pathlib import Path
 
-from local_stack.paths import RUNNING, STATE, VENV
+from local_stack import environment
+from local_stack.paths import STATE
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+NOTE = "stack.json"
 # The emulator takes a caller without AWS credentials to be of this account, and callers of the API have none.
 ACCOUNT = "000000000000"
 
 
 def main() -> int:
     arguments = _parser().parse_args()
-    if sys.version_info < (3, 10):
-        print("the local stack needs Python 3.10 or later", file=sys.stderr)
-        return 2
-    _enter_environment()
+    environment.enter("emulator")
     from local_stack.deployment import DeploymentError
     from local_stack.emulator import EmulatorError
     from local_stack.functions import BuildError
@@ -50,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="build, start, deploy; again: build and deploy what changed")
     up.add_argument("--binaries", type=Path, metavar="DIR", help="take the functions from here and build nothing")
+    up.add_argument("--account", default=ACCOUNT, metavar="ID", help="12 digits; another account is another world")
     up.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the template")
     up.set_defaults(run=_up)
 
@@ -67,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     down.set_defaults(run=_down)
 
     for command in (up, status, token, down):
+        command.add_argument(
+            "--state", type=Path, default=STATE, metavar="DIR", help="what runs is noted here; another is another stack"
+        )
         command.add_argument("--json", action="store_true", help="print one JSON object for programs")
     return parser
 
@@ -80,54 +78,56 @@ def _up(arguments: argparse.Namespace) -> int:
             folder = functions.build()
     binaries = functions.binaries(folder.resolve())
     overrides = dict(one.split("=", 1) for one in arguments.set)
+    state = arguments.state.resolve()
 
-    running = _running()
+    running = _running(state)
     if running is None:
         with _progress(arguments, "starting the emulator"):
-            pid, endpoint = emulator.start(STATE)
+            pid, endpoint = emulator.start(state)
             # Written at once, so that `down` finds it whatever happens next.
-            _write({"pid": pid, "endpoint": endpoint, "account": ACCOUNT})
+            _write(state, {"pid": pid, "endpoint": endpoint})
     else:
         pid, endpoint = running["pid"], running["endpoint"]
     with _progress(arguments, "deploying"):
-        cell = deployment.deploy(ACCOUNT, endpoint, binaries, STATE, overrides)
-    _write(
-        {
-            "pid": pid,
-            "endpoint": endpoint,
-            "account": ACCOUNT,
-            "region": emulator.REGION,
-            "api": cell.api,
-            "issuer": cell.issuer.url,
-            "staffToken": cell.staff_token(),
-            "outputs": cell.outputs,
-        }
-    )
-    return _status(arguments)
+        cell = deployment.deploy(arguments.account, endpoint, binaries, state, overrides)
+    description = {"pid": pid, "endpoint": endpoint, **cell.description()}
+    if arguments.account == ACCOUNT:
+        _write(state, description)
+    _show(arguments, description)
+    return 0
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    running = _running()
+    running = _running(arguments.state)
+    if running is None:
+        print("{}" if arguments.json else "nothing runs; start it with: infra/local/stack.py up")
+        return 1
+    _show(arguments, running)
+    return 0
+
+
+def _show(arguments: argparse.Namespace, description: dict) -> None:
     if arguments.json:
-        print(json.dumps(running or {}, indent=2))
-    elif running is None:
-        print("nothing runs; start it with: infra/local/stack.py up")
+        print(json.dumps(description, indent=2))
+        return
+    print(f"AWS endpoint  {description['endpoint']}  (process {description['pid']})")
+    print(f"log           {arguments.state / 'emulator.log'}")
+    if "api" in description:
+        print(f"account       {description['account']}")
+        print(f"API           {description['api']}")
+        print(f"mail          {description['endpoint']}/_ministack/ses/messages?account={description['account']}")
+        print(f"staff token   {description['staffToken']}")
     else:
-        print(f"AWS endpoint  {running['endpoint']}  (account {running['account']}, process {running['pid']})")
-        print(f"API           {running.get('api', 'not deployed')}")
-        print(f"mail          {running['endpoint']}/_ministack/ses/messages?account={running['account']}")
-        print(f"log           {STATE / 'emulator.log'}")
-        print(f"staff token   {running.get('staffToken', 'not deployed')}")
-    return 0 if running else 1
+        print("nothing is deployed; try: infra/local/stack.py up")
 
 
 def _token(arguments: argparse.Namespace) -> int:
     from local_stack.issuer import Issuer
 
-    running = _running()
-    if running is None:
+    running = _running(arguments.state)
+    if running is None or "issuer" not in running:
         return _status(arguments)
-    issuer = Issuer.load(running["issuer"], STATE / "issuer.pem")
+    issuer = Issuer.load(running["issuer"], arguments.state / "issuer.pem")
     token = issuer.token(
         arguments.user_id, arguments.username, staff=arguments.staff, permissions=arguments.permissions
     )
@@ -138,45 +138,31 @@ def _token(arguments: argparse.Namespace) -> int:
 def _down(arguments: argparse.Namespace) -> int:
     from local_stack import emulator
 
-    if (running := _running()) is not None:
+    if (running := _running(arguments.state)) is not None:
         emulator.stop(running["pid"])
-    RUNNING.unlink(missing_ok=True)
-    shutil.rmtree(STATE / "tmp", ignore_errors=True)
+    for name in (NOTE, "issuer.pem"):
+        (arguments.state / name).unlink(missing_ok=True)
+    shutil.rmtree(arguments.state / "tmp", ignore_errors=True)
     if not arguments.json:
         print("stopped" if running else "nothing ran")
     return 0
 
 
-def _running() -> dict | None:
-    """What `up` wrote, if its emulator still answers."""
+def _running(state: Path) -> dict | None:
+    """What `up` noted, if its emulator still answers."""
     from local_stack import emulator
 
     try:
-        running = json.loads(RUNNING.read_text())
+        running = json.loads((state / NOTE).read_text())
     except FileNotFoundError:
         return None
     return running if emulator.is_healthy(running["endpoint"]) else None
 
 
-def _write(running: dict) -> None:
-    RUNNING.touch(mode=0o600)  # It holds a token.
-    RUNNING.write_text(json.dumps(running, indent=2) + "\n")
-
-
-def _enter_environment() -> None:
-    """Goes on in the virtual environment, which is made anew when the requirements have changed."""
-    if Path(sys.prefix) == VENV:
-        return
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    stamp = VENV / "requirements.sha256"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        print("making the virtual environment of the local stack", file=sys.stderr)
-        venv.create(VENV, clear=True, with_pip=True)
-        install = [VENV / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, "--requirement", REQUIREMENTS], check=True)
-        stamp.write_text(wanted)
-    python = str(VENV / "bin" / "python")
-    os.execv(python, [python, *sys.argv])
+def _write(state: Path, running: dict) -> None:
+    note = state / NOTE
+    note.touch(mode=0o600)  # It holds a token.
+    note.write_text(json.dumps(running, indent=2) + "\n")
 
 
 class _progress:

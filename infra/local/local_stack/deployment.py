@@ -38,9 +38,30 @@ class Cell:
 
     account: str
     endpoint: str
-    api: str
     outputs: dict[str, str]
     issuer: Issuer
+
+    @property
+    def api(self) -> str:
+        """The URL of the API's root."""
+        return f"{self.endpoint}/_aws/execute-api/{self.outputs['HttpApi']}/$default"
+
+    @property
+    def api_query(self) -> str:
+        """What a caller of the API adds to the query, because the emulator looks for it in the caller's account."""
+        return f"X-Amz-Credential={self.account}/20260101/{REGION}/execute-api/aws4_request"
+
+    def description(self) -> dict[str, Any]:
+        """What programs need to know of the cell."""
+        return {
+            "account": self.account,
+            "region": REGION,
+            "api": self.api,
+            "apiQuery": self.api_query,
+            "issuer": self.issuer.url,
+            "staffToken": self.staff_token(),
+            "outputs": self.outputs,
+        }
 
     def client(self, service: str) -> Any:
         """An SDK client with all rights in the cell's account."""
@@ -96,13 +117,7 @@ def deploy(
         **(overrides or {}),
     }
     outputs = _apply(client("cloudformation", account, endpoint), f"{endpoint}/{bucket}/{key}", parameters)
-    return Cell(
-        account=account,
-        endpoint=endpoint,
-        api=f"{endpoint}/_aws/execute-api/{outputs['HttpApi']}/$default",
-        outputs=outputs,
-        issuer=issuer,
-    )
+    return Cell(account, endpoint, outputs, issuer)
 
 
 def _publish_issuer(s3: Any, account: str, endpoint: str, state: Path) -> Issuer:

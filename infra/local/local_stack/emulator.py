@@ -1,5 +1,6 @@
 """Starts and stops the AWS emulator."""
 
+import contextlib
 import json
 import os
 import signal
@@ -86,10 +87,8 @@ def stop(pid: int) -> None:
 
 
 def _group_lives(pid: int) -> bool:
-    try:
+    with contextlib.suppress(ChildProcessError):  # Another process may have started it.
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass  # Another process started it.
     try:
         os.killpg(pid, 0)
     except ProcessLookupError:

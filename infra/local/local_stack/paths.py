@@ -8,5 +8,3 @@ MACHINE = ROOT / "infra" / "statemachine" / "relocation.asl.json"
 
 # Everything the local stack makes is in here, and git ignores it.
 STATE = ROOT / ".local"
-VENV = STATE / "venv"
-RUNNING = STATE / "stack.json"

@@ -1,0 +1,37 @@
+"""Virtual environments under `.local/`, made when they are first needed and when their requirements change."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from .paths import STATE
+
+FOLDER = Path(__file__).resolve().parents[1]
+
+
+def ensure(name: str) -> Path:
+    """The folder of programs of the environment that `<name>.txt` beside this package describes."""
+    requirements = FOLDER / f"{name}.txt"
+    folder = STATE / name
+    stamp = folder / "requirements.sha256"
+    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        print(f"making the virtual environment {name} …", file=sys.stderr, flush=True)
+        venv.create(folder, clear=True, with_pip=True)
+        install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, "--requirement", requirements], check=True)
+        stamp.write_text(wanted)
+    return folder / "bin"
+
+
+def enter(name: str) -> None:
+    """Goes on in that environment, unless this process is in it already."""
+    if sys.version_info < (3, 10):
+        sys.exit("the local stack needs Python 3.10 or later")
+    if Path(sys.prefix) == STATE / name:
+        return
+    python = str(ensure(name) / "python")
+    os.execv(python, [python, *sys.argv])
