@@ -65,7 +65,7 @@ fn has_suffix(left: &str, right: &str, longest: Option<usize>) -> bool {
 }
 
 fn instant(value: &Value) -> Option<Timestamp> {
-    value.as_str()?.parse().ok()
+    crate::dates::instant(value.as_str()?)
 }
 
 /// Two instants that must fulfil a condition. Equal texts fulfil every condition asked here.
@@ -80,11 +80,9 @@ fn instants(
     let field = pair.field;
     match (instant(pair.left), instant(pair.right)) {
         (Some(left), Some(right)) if holds(left, right) => None,
-        (Some(_), Some(_)) => Some(format!(
-            "`{field}` {complaint}: {} on the left, {} on the right",
-            text(pair.left),
-            text(pair.right)
-        )),
+        (Some(left), Some(right)) => {
+            Some(format!("`{field}` {complaint}: {left} on the left, {right} on the right"))
+        }
         (None, Some(_)) => Some(format!("`{field}` is no date on the left")),
         (Some(_), None) => Some(format!("`{field}` is no date on the right")),
         (None, None) => Some(format!("`{field}` differs and is no date on either side")),

@@ -21,8 +21,8 @@ const JSON_LINES_MAX: usize = 1000;
 /// The longest diff that is shown, in lines.
 const DIFF_LINES_MAX: usize = 100;
 
-/// The longest number that is shown, in characters.
-const NUMBER_CHARS_MAX: usize = 40;
+/// The most fields that are named.
+const NAMES_MAX: usize = 20;
 
 /// Names the fields that differ, and shows how in a unified diff of what of both rows `is_rest`.
 pub(super) fn describe(
@@ -31,8 +31,11 @@ pub(super) fn describe(
     (left, right): (&Fields, &Fields),
     is_rest: impl Fn(&str) -> bool,
 ) -> String {
-    let names =
-        differing.iter().map(|name| format!("`{}`", obscure::text(name))).collect::<Vec<_>>().join(", ");
+    let names = differing.iter().take(NAMES_MAX).map(|name| format!("`{}`", obscure::text(name)));
+    let mut names = names.collect::<Vec<_>>().join(", ");
+    if differing.len() > NAMES_MAX {
+        names += &format!(" and {} more fields", differing.len() - NAMES_MAX);
+    }
     let verb = if differing.len() == 1 { "differs" } else { "differ" };
     match diff(model, left, right, is_rest) {
         Some(diff) => format!("{names} {verb}\n{diff}"),
@@ -105,8 +108,14 @@ impl Visibility {
         match self.unfold(value).as_ref() {
             Value::Null => Value::Null,
             Value::Bool(flag) => Value::Bool(*flag),
-            Value::Number(number) if number.to_string().len() <= NUMBER_CHARS_MAX => value.clone(),
-            Value::Number(number) => obscure::hash(&number.to_string()).into(),
+            Value::Number(number) => {
+                let digits = number.to_string();
+                if digits.len() <= self.number_chars_max() {
+                    value.clone()
+                } else {
+                    obscure::hash(&digits).into()
+                }
+            }
             Value::String(text) if self == Self::Plain => obscure::text(text).into(),
             Value::String(text) => obscure_unless_trivial(text).into(),
             Value::Array(list) => list.iter().map(|value| Self::Hidden.show(value)).collect(),
@@ -114,6 +123,15 @@ impl Visibility {
                 let show = |(key, value): (&String, &Value)| (obscure::text(key), Self::Hidden.show(value));
                 Value::Object(map.iter().map(show).collect())
             }
+        }
+    }
+
+    /// The longest number that is shown, in characters. A number that is hidden may be a password or a phone's;
+    /// short ones hide nothing worth the name, and say much to a reader.
+    fn number_chars_max(self) -> usize {
+        match self {
+            Self::Plain => 40,
+            Self::Hidden => 5,
         }
     }
 
@@ -165,10 +183,12 @@ fn sounds_secret(model: &Model, field: &str) -> bool {
         || (field == "key" && model.field("value").is_none())
 }
 
-/// Flags and small numbers that are kept as text hide nothing worth the name, and say much to a reader.
+/// Flags and short numbers may be kept as text, too.
 fn obscure_unless_trivial(text: &str) -> String {
-    let is_small_number = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_small_number || matches!(text, "" | "true" | "false" | "null") {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && text.len() <= Visibility::Hidden.number_chars_max()
+        || matches!(text, "true" | "false" | "null")
+    {
         return text.to_owned();
     }
     obscure::hash(text)

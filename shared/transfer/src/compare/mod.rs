@@ -57,13 +57,13 @@ pub enum CompareError {
     },
     /// One side has rows of a model that the catalogue does not know. Nothing can be said about them, and
     /// silence would be taken for "no difference".
-    #[error("row {position} of the {side} export is of the unknown model `{model}`")]
+    #[error("row {position} of the {side} export is of the unknown model {model:?}")]
     UnknownModel {
         /// Which side.
         side: Side,
         /// Which row, from 1.
         position: u64,
-        /// The model's name as the export has it.
+        /// The model's name, shown as findings show text: it may be anything.
         model: String,
     },
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use silo::{Fields, Pk, Row};
 
 use super::finding::{Kind, on_row};
-use super::{CompareError, Side};
+use super::{CompareError, Side, obscure};
 use crate::findings::Finding;
 use crate::rows::{FileRow, ReadError};
 
@@ -43,7 +43,10 @@ impl Export {
                     }
                 }
                 None if catalog.is_removed_model(&row.model) => {}
-                None => return Err(CompareError::UnknownModel { side, position, model: row.model }),
+                None => {
+                    let model = obscure::text(&row.model);
+                    return Err(CompareError::UnknownModel { side, position, model });
+                }
             }
         }
         // Models come behind the models that their keys lead to, so that natural keys which hold a key find

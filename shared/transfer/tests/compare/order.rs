@@ -123,7 +123,7 @@ fn removed_models_are_skipped_and_unknown_ones_refused() {
     assert_eq!(kinds(&findings(&left, &[team(1, "red")])), [""; 0]);
     let error =
         try_findings(&catalog(), &left, &[team(1, "red"), row("app.alien", 1, json!({}))]).unwrap_err();
-    assert_eq!(error.to_string(), "row 2 of the right export is of the unknown model `app.alien`");
+    assert_eq!(error.to_string(), "row 2 of the right export is of the unknown model \"app.alien\"");
     assert_eq!((error.code(), error.retryable()), ("unknown-model", false));
 }
 
@@ -136,7 +136,7 @@ fn what_is_no_export_is_an_error_that_says_which_side() {
 }
 
 /// Rows of the shipped catalogue: every kind of order, and one field of each kind that an import regenerates.
-fn export(users: &[u8], tokens: bool) -> Vec<Value> {
+fn export(users: &[u8], regenerated: bool) -> Vec<Value> {
     let mut rows: Vec<Value> = Vec::new();
     rows.push(row(
         "sentry.organization",
@@ -144,20 +144,15 @@ fn export(users: &[u8], tokens: bool) -> Vec<Value> {
         json!({"name": "acme", "slug": "acme", "date_added": "2024-01-01T00:00:00Z"}),
     ));
     for (name, pk) in users.iter().zip(1..) {
-        rows.push(row(
-            "sentry.user",
-            pk,
-            json!({"username": format!("user{name}"), "password": "p", "email": ""}),
-        ));
+        let user = json!({"username": format!("user{name}"), "password": "p", "email": "", "is_unclaimed": regenerated});
+        rows.push(row("sentry.user", pk, user));
         rows.push(row("sentry.useremail", pk, json!({"user": pk, "email": format!("{name}@example.com")})));
     }
-    for (count, pk) in (0..users.len()).zip(1..) {
-        let guid = tokens.then(|| format!("{count:08x}-0000-4000-8000-000000000000"));
-        rows.push(row(
-            "sentry.monitor",
-            pk,
-            json!({"organization_id": 1, "project_id": null, "guid": guid, "name": "m"}),
-        ));
+    for pk in 1..=users.len() as i64 {
+        let guid = regenerated.then(|| format!("{pk:08x}-0000-4000-8000-000000000000"));
+        rows.push(row("sentry.monitor", pk, json!({"organization_id": 1, "guid": guid, "name": "m"})));
+        let subscription = regenerated.then(|| format!("{pk}/{pk:032x}"));
+        rows.push(row("sentry.querysubscription", pk, json!({"subscription_id": subscription})));
     }
     rows
 }
@@ -166,13 +161,17 @@ proptest! {
     #[test]
     fn an_export_differs_from_itself_only_in_what_an_import_regenerates(
         users in proptest::collection::hash_set(any::<u8>(), 0..20),
-        tokens: bool,
+        regenerated: bool,
     ) {
         let users: Vec<u8> = users.into_iter().collect();
-        let rows = export(&users, tokens);
+        let rows = export(&users, regenerated);
         let found = try_findings(&Catalog::builtin(), &rows, &rows).unwrap();
-        let regenerated = if tokens { users.len() } else { 0 };
-        prop_assert_eq!(kinds(&found), vec!["UUID4Comparator"; regenerated]);
+        let expected = ["UserPasswordObfuscatingComparator", "UUID4Comparator", "SubscriptionIDComparator"]
+            .into_iter()
+            .filter(|_| regenerated)
+            .flat_map(|kind| std::iter::repeat_n(kind, users.len()))
+            .collect::<Vec<_>>();
+        prop_assert_eq!(kinds(&found), expected);
     }
 
     #[test]
@@ -185,7 +184,7 @@ proptest! {
         // A fixed shuffle: rows with natural keys are sorted by a number that the seed gives them.
         right.sort_by_key(|row| {
             let mixed = (row["pk"].as_u64().unwrap() ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            if row["model"] == "sentry.monitor" { (1, row["pk"].as_u64().unwrap()) } else { (0, mixed) }
+            if row["model"] == "sentry.monitor" || row["model"] == "sentry.querysubscription" { (1, row["pk"].as_u64().unwrap()) } else { (0, mixed) }
         });
         let found = try_findings(&Catalog::builtin(), &left, &right).unwrap();
         prop_assert_eq!(kinds(&found), Vec::<&str>::new());
