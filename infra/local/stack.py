@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="build, start, deploy; again: build and deploy what changed")
     up.add_argument("--binaries", type=Path, metavar="DIR", help="take the functions from here and build nothing")
+    up.add_argument("--stand-in", type=Path, metavar="FILE", help="the program of functions that have no binary")
     up.add_argument("--account", default=ACCOUNT, metavar="ID", help="12 digits; another account is another world")
     up.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the template")
     up.set_defaults(run=_up)
@@ -76,7 +77,7 @@ def _up(arguments: argparse.Namespace) -> int:
     if folder is None:
         with _progress(arguments, "building the functions"):
             folder = functions.build()
-    binaries = functions.binaries(folder.resolve())
+    binaries = functions.binaries(folder.resolve(), arguments.stand_in)
     overrides = dict(one.split("=", 1) for one in arguments.set)
     state = arguments.state.resolve()
 

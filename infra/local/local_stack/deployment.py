@@ -106,6 +106,7 @@ def deploy(
     template.use_stored_code(body, bucket, {name: _store_code(s3, bucket, path) for name, path in binaries.items()})
     template.use_stored_machine(body, bucket, _store(s3, bucket, template.machine_definition().encode(), "asl.json"))
     template.allow_plain_http(body)
+    template.allow_any_sender(body)
     key = _store(s3, bucket, json.dumps(body).encode(), "template.json")
 
     parameters = {

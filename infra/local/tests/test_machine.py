@@ -1,17 +1,15 @@
 """The state machine, on the emulator, with functions that only answer."""
 
 import json
-import sys
-import tempfile
 import time
 import unittest
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 
-from local_stack import deployment, emulator, template
+from local_stack.paths import MACHINE
 
-ANSWERING = Path(__file__).with_name("answering.py")
+from . import world
+
 PATIENCE_SECONDS = 60
 
 
@@ -28,20 +26,7 @@ class Run:
 class Machine(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        state = Path(folder.name)
-        bootstrap = state / "bootstrap"
-        bootstrap.write_text(f"#!{sys.executable}\n{ANSWERING.read_text()}")
-        pid, endpoint = emulator.start(state)
-        cls.addClassCleanup(emulator.stop, pid)
-        cls.cell = deployment.deploy(
-            "000000000000",
-            endpoint,
-            dict.fromkeys(template.function_names(), bootstrap),
-            state,
-            {"LongTaskTimeoutSeconds": "2"},
-        )
+        cls.cell = world.cell()
         cls.states = cls.cell.client("stepfunctions")
         cls.dynamodb = cls.cell.client("dynamodb")
 
@@ -94,7 +79,7 @@ class Machine(unittest.TestCase):
             time.sleep(0.05)
 
     def starts(self) -> list[str]:
-        definition = json.loads(template.MACHINE.read_text())
+        definition = json.loads(MACHINE.read_text())
         return [choice["Next"] for choice in definition["States"]["StartAt"]["Choices"]]
 
     def run_machine(self, answers: str, start_at: str = "uploading_start") -> Run:
