@@ -1,0 +1,101 @@
+//! The borders that the folder tree promises, read from `cargo metadata`.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The workspace's packages by name: their folder's parent, and the packages they depend on directly.
+struct Workspace {
+    folders: BTreeMap<String, String>,
+    dependencies: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Workspace {
+    fn read() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let output = Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+            .current_dir(root)
+            .output()
+            .unwrap();
+        let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mut workspace = Self { folders: BTreeMap::new(), dependencies: BTreeMap::new() };
+        for package in metadata["packages"].as_array().unwrap() {
+            let name = package["name"].as_str().unwrap().to_owned();
+            let folder = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
+            let parent = folder.parent().unwrap().strip_prefix(root).unwrap_or(Path::new(""));
+            let needed = package["dependencies"].as_array().unwrap().iter();
+            let needed = needed.filter(|dependency| dependency["kind"].is_null());
+            let needed = needed.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect();
+            workspace.folders.insert(name.clone(), parent.display().to_string());
+            workspace.dependencies.insert(name, needed);
+        }
+        workspace
+    }
+
+    fn in_folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
+        self.folders.iter().filter(move |(_, parent)| *parent == folder).map(|(name, _)| name.as_str())
+    }
+
+    /// Everything of the workspace that a package depends on, itself included.
+    fn closure(&self, package: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut pending = vec![package.to_owned()];
+        while let Some(name) = pending.pop() {
+            if let Some(needed) = self.dependencies.get(&name)
+                && found.insert(name)
+            {
+                pending.extend(needed.iter().cloned());
+            }
+        }
+        found
+    }
+
+    fn uses_sdk(&self, package: &str) -> bool {
+        self.dependencies[package].iter().any(|name| name.starts_with("aws-sdk-") || name == "aws-config")
+    }
+}
+
+#[test]
+fn platform_alone_knows_the_sdk() {
+    let workspace = Workspace::read();
+    let users: Vec<&str> =
+        workspace.folders.keys().map(String::as_str).filter(|name| workspace.uses_sdk(name)).collect();
+    assert_eq!(users, ["platform"]);
+}
+
+#[test]
+fn the_command_line_and_the_pure_crates_do_not_link_it() {
+    let workspace = Workspace::read();
+    for package in ["relocate", "catalog", "silo", "seal", "transfer", "pipeline", "runtime", "mail", "artifacts"] {
+        assert!(!workspace.closure(package).contains("platform"), "{package} links the AWS SDK");
+    }
+}
+
+#[test]
+fn a_function_depends_on_shared_alone() {
+    let workspace = Workspace::read();
+    let functions: BTreeSet<&str> = workspace.in_folder("functions").collect();
+    assert!(functions.len() > 20, "{functions:?}");
+    for function in &functions {
+        let others = workspace.dependencies[*function].iter().filter(|name| functions.contains(name.as_str()));
+        assert_eq!(others.count(), 0, "{function} depends on another function");
+    }
+}
+
+#[test]
+fn a_main_is_short_and_every_function_is_in_the_template() {
+    let workspace = Workspace::read();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let template = std::fs::read_to_string(root.join("infra/template.yaml")).unwrap();
+    for function in workspace.in_folder("functions") {
+        let main = std::fs::read_to_string(root.join("functions").join(function).join("src/main.rs")).unwrap();
+        let lines = main.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"));
+        assert!(lines.count() <= 25, "{function}: main.rs has logic");
+        assert!(template.contains(function), "{function} is not in the template");
+    }
+}
