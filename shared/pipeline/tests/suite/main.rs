@@ -1,0 +1,14 @@
+//! The tests of this crate, in one program, so that it links once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod common;
+mod finish;
+mod protocol;
+mod rules;
+mod store_contract;
