@@ -7,8 +7,10 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod admin;
 mod common;
 mod finish;
+mod lifecycle;
 mod protocol;
 mod rules;
 mod store_contract;
