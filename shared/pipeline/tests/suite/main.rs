@@ -8,7 +8,9 @@
 )]
 
 mod admin;
+mod api;
 mod common;
+mod events;
 mod finish;
 mod lifecycle;
 mod protocol;
