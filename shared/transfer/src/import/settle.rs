@@ -200,7 +200,10 @@ impl<'a> Settler<'a> {
         let plan = self.context.plan;
         let fields = &mut arrival.candidate.fields;
         Ok(match rule {
-            Rule::MergeIfTaken(field) if plan.flags.merge_users && self.has_exactly(holder, field, fields) => {
+            // Only the name that the file has leads to a user: whoever has a name made up here is a stranger.
+            Rule::MergeIfTaken(field)
+                if plan.flags.merge_users && arrival.attempts == 0 && self.has_exactly(holder, field, fields) =>
+            {
                 Resolution::Existing(holder)
             }
             Rule::SuffixIfTaken(field) => {
