@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test may stop at the first surprise"
@@ -13,6 +14,7 @@ mod common;
 mod events;
 mod finish;
 mod lifecycle;
+mod properties;
 mod protocol;
 mod rules;
 mod store_contract;
