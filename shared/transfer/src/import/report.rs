@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use silo::{ImportKind, Pk};
 
 /// How many dropped rows are listed one by one; all are counted.
 pub const DROPPED_LISTED_MAX: usize = 10_000;
 
 /// Everything worth knowing about an import: counts by model, and what happened to single rows.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
     /// Counts by model, in the order of the alphabet.
     pub models: BTreeMap<String, ModelReport>,
@@ -24,7 +24,7 @@ pub struct ImportReport {
 }
 
 /// How many rows of one model took which way.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelReport {
     /// Rows in the file.
     pub in_file: u64,
@@ -53,7 +53,7 @@ impl ModelReport {
 }
 
 /// A row that was given another name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renamed {
     /// Its model.
     pub model: String,
@@ -66,7 +66,7 @@ pub struct Renamed {
 }
 
 /// A row that was left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropped {
     /// Its model.
     pub model: String,
@@ -79,7 +79,7 @@ pub struct Dropped {
 }
 
 /// Why a row was left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "because")]
 pub enum DropReason {
     /// A row that it refers to was not imported.

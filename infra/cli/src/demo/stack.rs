@@ -1,0 +1,202 @@
+//! The local stack, as seen from the command line: a Python program of this checkout runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// What `stack.py up` says of the stack.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackDescription {
+    /// The emulator's endpoint.
+    pub endpoint: String,
+    /// The account it is deployed in.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The root of the API.
+    pub api: String,
+    /// What callers of the API add to the query.
+    pub api_query: String,
+    /// A token of an administrator.
+    pub staff_token: String,
+    /// The template's outputs.
+    pub outputs: std::collections::BTreeMap<String, String>,
+}
+
+/// What the tables and buckets of a stack say of a relocation.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Inspection {
+    /// The tasks that ran, in order.
+    pub tasks: Vec<TaskRun>,
+    /// The mails that were sent.
+    pub mails: Vec<SentMail>,
+    /// The artifacts.
+    pub artifacts: Vec<Artifact>,
+    /// What the import did, if it got that far.
+    pub report: Option<transfer::import::ImportReport>,
+}
+
+/// A task that ended.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TaskRun {
+    /// Its name.
+    pub task: String,
+    /// How often it was started.
+    pub attempts: u32,
+    /// How long it took, waiting in its queue included.
+    pub seconds: f64,
+}
+
+/// A mail that was sent.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SentMail {
+    /// The recipient.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+}
+
+/// An object that belongs to a relocation.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Artifact {
+    /// Where it is.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Why the local stack cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// This program does not stand in a checkout.
+    #[error("there is no `infra/local/stack.py` above {0}: run this within a checkout of the project")]
+    NoCheckout(PathBuf),
+    /// Python, or another program, could not be started.
+    #[error("`{program}` could not be started: is it installed?")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A program said what is wrong and ended.
+    #[error("`{0}` failed; what it says stands above")]
+    Failed(String),
+    /// A program answered with something else than expected.
+    #[error("`{program}` answered with something unexpected")]
+    Answer {
+        /// The program.
+        program: String,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Runs `stack.py` of the checkout.
+#[derive(Debug, Clone)]
+pub struct LocalStack {
+    root: PathBuf,
+}
+
+impl LocalStack {
+    /// The checkout that the working directory is in.
+    ///
+    /// # Errors
+    /// It is in none.
+    pub fn find() -> Result<Self, StackError> {
+        let here = std::env::current_dir().unwrap_or_default();
+        let root = here.ancestors().find(|folder| folder.join("infra/local/stack.py").is_file());
+        root.map(|root| Self { root: root.to_owned() }).ok_or(StackError::NoCheckout(here))
+    }
+
+    /// The checkout's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Builds, starts and deploys the stack, or updates the one that runs. Progress goes to standard error.
+    ///
+    /// # Errors
+    /// Whatever keeps it from running.
+    pub fn up(&self) -> Result<StackDescription, StackError> {
+        self.answer(&["up"])
+    }
+
+    /// The stack that runs.
+    ///
+    /// # Errors
+    /// None does.
+    pub fn status(&self) -> Result<StackDescription, StackError> {
+        self.answer(&["status"])
+    }
+
+    /// Stops the stack and forgets its data.
+    ///
+    /// # Errors
+    /// It cannot be stopped.
+    pub fn down(&self) -> Result<(), StackError> {
+        let status = self.python(&["down", "--json"]).status();
+        check("stack.py down", status)
+    }
+
+    /// Puts the rows of a file into the silos of a stack as they are.
+    ///
+    /// # Errors
+    /// A row cannot be written.
+    pub fn seed(&self, stack: &StackDescription, rows: &Path) -> Result<(), StackError> {
+        let output = |name: &str| stack.outputs.get(name).cloned().unwrap_or_default();
+        let mut command = Command::new(self.binary("seed"));
+        command
+            .arg(rows)
+            .env("AWS_ENDPOINT_URL", &stack.endpoint)
+            .env("AWS_REGION", &stack.region)
+            .env("AWS_ACCESS_KEY_ID", &stack.account)
+            .env("AWS_SECRET_ACCESS_KEY", "local")
+            .env("CELL_TABLE", output("CellTable"))
+            .env("CONTROL_TABLE", output("ControlTable"));
+        check("seed", command.status())
+    }
+
+    /// What the tables and buckets say of a relocation.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn inspect(&self, relocation: &str) -> Result<Inspection, StackError> {
+        self.answer(&["inspect", relocation])
+    }
+
+    fn answer<T: DeserializeOwned>(&self, arguments: &[&str]) -> Result<T, StackError> {
+        let program = format!("stack.py {}", arguments.join(" "));
+        let output = self.python(arguments).arg("--json").stdout(Stdio::piped()).output();
+        let output = output.map_err(|source| StackError::Start { program: "python3".to_owned(), source })?;
+        if !output.status.success() {
+            return Err(StackError::Failed(program));
+        }
+        serde_json::from_slice(&output.stdout).map_err(|source| StackError::Answer { program, source })
+    }
+
+    fn python(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("python3");
+        command.arg(self.root.join("infra/local/stack.py")).args(arguments).stderr(Stdio::inherit());
+        command
+    }
+
+    /// A program that was built with the functions; it stands beside them.
+    fn binary(&self, name: &str) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        self.root.join(target).join("debug").join(name)
+    }
+}
+
+fn check(program: &str, status: std::io::Result<std::process::ExitStatus>) -> Result<(), StackError> {
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(StackError::Failed(program.to_owned())),
+        Err(source) => Err(StackError::Start { program: program.to_owned(), source }),
+    }
+}
