@@ -271,9 +271,7 @@ impl<S: Silo> Importer<'_, S> {
             None if candidates.is_empty() => None,
             None => self.write(model, position, &candidates).await?,
         };
-        if let Some(chunk) = chunk {
-            self.learn(model, &chunk, &candidates);
-        }
+        self.learn(model, chunk.as_ref(), &candidates);
         Ok(())
     }
 
@@ -329,11 +327,10 @@ impl<S: Silo> Importer<'_, S> {
         for _ in 0..SETTLE_ATTEMPTS_MAX {
             let settled = Settler::new(&self.context(), model, &self.known).settle(candidates)?;
             let Some(transaction) = self.transaction(&position, &settled) else {
-                settled.dropped.into_iter().for_each(|dropped| self.report.drop_row(dropped));
                 return Ok(None);
             };
             match silo.write(&transaction).await {
-                Ok(()) => return self.written(model, transaction, settled).await.map(Some),
+                Ok(()) => return self.written(model, transaction).await.map(Some),
                 Err(WriteError::Conflict(conflict)) if conflict.chunk_exists => {
                     return self.faster_run(model, &position).await.map(Some);
                 }
@@ -369,9 +366,7 @@ impl<S: Silo> Importer<'_, S> {
         &mut self,
         model: &Model,
         transaction: Transaction,
-        settled: Settled,
     ) -> Result<ImportChunk, ImportError> {
-        settled.dropped.into_iter().for_each(|dropped| self.report.drop_row(dropped));
         for write in &transaction.writes {
             // A row that was replaced has another revision now.
             self.known.rows.remove(&(write.model(), write.row().pk));
@@ -490,13 +485,19 @@ impl<S: Silo> Importer<'_, S> {
         problem.at(&model.name, ordinal, source_pk)
     }
 
-    /// Takes in what a chunk says, whoever wrote it.
-    fn learn(&mut self, model: &Model, chunk: &ImportChunk, candidates: &[Candidate]) {
-        let mapped: HashMap<_, _> = chunk.mapped.iter().map(|row| (row.source, row)).collect();
+    /// Takes in what became of a batch, whoever wrote its chunk; what the chunk does not map was settled away.
+    fn learn(&mut self, model: &Model, chunk: Option<&ImportChunk>, candidates: &[Candidate]) {
+        let mapped: HashMap<_, _> =
+            chunk.iter().flat_map(|chunk| &chunk.mapped).map(|row| (row.source, row)).collect();
         for candidate in candidates {
-            let Some(row) = mapped.get(&candidate.source_pk) else { continue };
+            let (ordinal, source_pk) = (candidate.ordinal, candidate.source_pk);
+            let Some(row) = mapped.get(&source_pk) else {
+                let reason = settle::drop_reason(model);
+                self.report.drop_row(Dropped { model: model.name.clone(), ordinal, source_pk, reason });
+                continue;
+            };
             self.report.model(&model.name).count(row.kind);
-            let name = chunk.identifiers.get(&row.pk);
+            let name = chunk.and_then(|chunk| chunk.identifiers.get(&row.pk));
             if let (Some(from), Some(to)) = (&candidate.name, name)
                 && from != to
             {
@@ -504,6 +505,7 @@ impl<S: Silo> Importer<'_, S> {
                 self.report.renamed.push(Renamed { model, pk: row.pk, from, to });
             }
         }
+        let Some(chunk) = chunk else { return };
         let automatic_from = self.plan.ranges.get(&model.name).and_then(|range| {
             i64::try_from(range.rows).ok().and_then(|rows| range.start.checked_add(rows))
         });

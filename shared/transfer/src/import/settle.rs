@@ -14,7 +14,7 @@ use super::error::{ImportError, RowProblem};
 use super::fields::{Defaults, made};
 use super::plan::PlannedPks;
 use super::random::RowRandom;
-use super::report::{DropReason, Dropped};
+use super::report::DropReason;
 use super::row::{Candidate, RowContext};
 use super::{slugs, tokens};
 
@@ -35,7 +35,6 @@ pub(crate) struct Settled {
     pub(crate) writes: Vec<Write>,
     pub(crate) mapped: Vec<Mapped>,
     pub(crate) identifiers: BTreeMap<Pk, String>,
-    pub(crate) dropped: Vec<Dropped>,
     /// For each write, the row of the file that it comes from.
     pub(crate) origins: Vec<(u64, Pk)>,
 }
@@ -67,7 +66,8 @@ enum Resolution {
     Existing(Holder),
     /// The holder is replaced, and counts as this kind.
     Replace(Holder, ImportKind),
-    Drop(DropReason),
+    /// The row is left out.
+    Drop,
     /// The rule has nothing to say.
     Pass,
 }
@@ -112,15 +112,7 @@ impl<'a> Settler<'a> {
                     self.map(&arrival.candidate, pk, ImportKind::Existing);
                     return Ok(());
                 }
-                Resolution::Drop(reason) => {
-                    self.settled.dropped.push(Dropped {
-                        model: self.model.name.clone(),
-                        ordinal: arrival.candidate.ordinal,
-                        source_pk: arrival.candidate.source_pk,
-                        reason,
-                    });
-                    return Ok(());
-                }
+                Resolution::Drop => return Ok(()),
                 Resolution::Pass => return Err(self.collision(set)),
             }
         }
@@ -216,9 +208,7 @@ impl<'a> Settler<'a> {
             }
             Rule::KeepOrOverwrite(_) => Resolution::Existing(holder),
             Rule::ReplaceAutomatic(_) => Resolution::Replace(holder, ImportKind::Inserted),
-            Rule::DropIfTaken(natural_key) => {
-                Resolution::Drop(DropReason::Taken { fields: natural_key.join("+") })
-            }
+            Rule::DropIfTaken(_) => Resolution::Drop,
             Rule::NullIfTaken(names) => {
                 for name in names {
                     fields.insert(name.clone(), Value::Null);
@@ -396,6 +386,15 @@ fn acts_on(rule: &Rule, set: &UniqueSet) -> bool {
         Rule::ApiToken | Rule::OrgAuthToken(_) => set.fields.iter().any(|field| field.contains("token")),
         rule => rule.natural_key().is_some_and(|fields| set.has_fields(fields)),
     }
+}
+
+/// Why a row that could be written was not: the one rule that leaves rows out because of what the store has.
+pub(crate) fn drop_reason(model: &Model) -> DropReason {
+    let natural_key = model.rules.iter().find_map(|rule| match rule {
+        Rule::DropIfTaken(natural_key) => Some(natural_key.join("+")),
+        _ => None,
+    });
+    DropReason::Taken { fields: natural_key.unwrap_or_default() }
 }
 
 /// The primary key of the row that was made with the target of a row's key, for models whose first row

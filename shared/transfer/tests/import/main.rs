@@ -12,6 +12,7 @@
 mod support;
 
 mod configs;
+mod exactly_once;
 mod organizations;
 mod shims;
 mod tokens;

@@ -1,7 +1,8 @@
-//! Silos that look on, and fail when they are told to.
+//! Silos that look on, and fail or dawdle when they are told to.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use catalog::{Catalog, Model};
 use silo::{
@@ -22,6 +23,8 @@ pub(crate) enum Moment {
 pub(crate) struct Wire {
     calls: AtomicUsize,
     cut: Option<(usize, Moment)>,
+    /// Decides how long each call takes.
+    seed: Option<usize>,
     written: Mutex<Vec<Transaction>>,
 }
 
@@ -29,6 +32,11 @@ impl Wire {
     /// A wire on which the call of this number fails, from 1.
     pub(crate) fn cut(call: usize, moment: Moment) -> Self {
         Self { cut: Some((call, moment)), ..Self::default() }
+    }
+
+    /// A wire on which calls take longer or shorter, so that runs side by side meet in other places.
+    pub(crate) fn slow(seed: usize) -> Self {
+        Self { seed: Some(seed), ..Self::default() }
     }
 
     /// How many calls went over it.
@@ -43,16 +51,34 @@ impl Wire {
 
     async fn carry<T, E: From<StoreError>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(seed) = self.seed {
+            let mixed = (number + seed * 7919).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
+            give_way(mixed % 4).await;
+        }
         let lost = || StoreError::new(StoreErrorKind::Unavailable, format!("call {number}"));
         match self.cut {
             Some((cut, Moment::Before)) if cut == number => Err(lost().into()),
             Some((cut, Moment::After)) if cut == number => {
-                call.await?;
+                let answer = call.await;
+                drop(answer);
                 Err(lost().into())
             }
             _ => call.await,
         }
     }
+}
+
+/// Lets others run so many times.
+pub(crate) async fn give_way(mut times: usize) {
+    std::future::poll_fn(|context| {
+        if times == 0 {
+            return Poll::Ready(());
+        }
+        times -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A silo at the other end of a wire.

@@ -11,6 +11,7 @@
 )]
 
 pub(crate) mod flaky;
+pub(crate) mod full;
 
 use std::path::PathBuf;
 use std::sync::Arc;
