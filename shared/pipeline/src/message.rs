@@ -39,6 +39,20 @@ impl TaskMessage {
     }
 }
 
+/// What the state machine reports when a run ends in a way nobody foresaw: no answer came in time, or a
+/// message could not be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFailure {
+    /// The relocation.
+    pub uuid: RelocationId,
+    /// The run that ended.
+    pub generation: Generation,
+    /// The task it ended at.
+    pub task: OrderedTask,
+    /// The machine's name for what went wrong, such as `States.Timeout`.
+    pub error: String,
+}
+
 /// One visit of a run to a task. Its outcome is decided once and stored under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Visit {

@@ -67,6 +67,18 @@ pub enum CommitError {
     Port(#[from] PortError),
 }
 
+impl CommitError {
+    /// Whether deciding and committing anew can help.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Conflict(_) => true,
+            Self::OwnerBusy(_) => false,
+            Self::Port(error) => error.retryable(),
+        }
+    }
+}
+
 /// Reads relocations. All reads are consistent: they see every commit that ended before they began.
 pub trait ReadRelocations: Send + Sync {
     /// The record; `None` when there is none.

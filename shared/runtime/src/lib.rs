@@ -2,7 +2,8 @@
 //!
 //! - [`run_task`]: one message of an ordered task, from the protocol to the answered token; the body is a
 //!   [`Task`].
-//! - [`give_up`]: what a dead letter comes to.
+//! - [`update`]: reads a relocation, lets a transition decide, commits.
+//! - [`give_up_visit`], [`give_up_run`]: what dead letters and failed runs come to.
 //! - [`sqs`]: batches of messages, each handled on its own; [`lambda`] serves them.
 //! - [`config`]: everything that the environment sets, read once.
 //! - [`telemetry`]: one JSON object a line, with relocation, task and attempt, never a payload.
@@ -18,9 +19,11 @@ mod run_task;
 pub mod sqs;
 mod task;
 pub mod telemetry;
+mod update;
 
 pub use fence::Fence;
-pub use give_up::give_up;
+pub use give_up::{give_up_run, give_up_visit};
 pub use run_task::{Ports, run_task};
 pub use sqs::{Handled, Received};
 pub use task::{Task, TaskContext, TaskError};
+pub use update::update;

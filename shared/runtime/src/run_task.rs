@@ -20,10 +20,7 @@ use crate::fence::Fence;
 use crate::sqs::{Handled, Received};
 use crate::task::{Task, TaskContext, TaskError};
 use crate::telemetry::Chain;
-
-/// How often a commit is decided anew because the record changed under it. Pauses and cancels are the only
-/// writers beside a task, so a conflict is rare and a second one rarer.
-const MAX_CONFLICTS: usize = 8;
+use crate::update::{MAX_CONFLICTS, too_many_conflicts};
 
 /// What is kept of the function's time for storing the outcome and answering the token.
 const RESERVE: Duration = Duration::from_secs(5);
@@ -251,14 +248,10 @@ where
 }
 
 /// A commit that lost a race is decided anew; one that the store failed is not.
-pub(crate) fn decide_anew(error: CommitError) -> Result<(), PortError> {
+fn decide_anew(error: CommitError) -> Result<(), PortError> {
     match error {
         CommitError::Conflict(_) => Ok(()),
         CommitError::Port(error) => Err(error),
         error @ CommitError::OwnerBusy(_) => Err(PortError::permanent("commit a task's outcome", error)),
     }
-}
-
-pub(crate) fn too_many_conflicts() -> PortError {
-    PortError::transient("commit a task's outcome", "the record kept changing")
 }

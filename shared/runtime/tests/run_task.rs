@@ -14,15 +14,17 @@ use pipeline::event::Event;
 use pipeline::ids::{Generation, RelocationId, Turn, UserId};
 use pipeline::kinds::{FileKind, Notified, Status, Step};
 use pipeline::memory::{Faults, MemoryQueues, MemoryRelocations, MemoryTokens, When, World};
-use pipeline::message::{Answer, TaskMessage, TaskToken, Verdict};
-use pipeline::port::{CommitRelocations, PortError, ReadRelocations};
+use pipeline::message::{Answer, RunFailure, TaskMessage, TaskToken, Verdict};
+use pipeline::port::{CommitError, CommitRelocations, PortError, ReadRelocations};
 use pipeline::relocation::{Place, Relocation, RelocationFile};
 use pipeline::task::OrderedTask;
 use pipeline::transition::lifecycle::{NewRelocation, Source, create, upload_completed};
 use pipeline::transition::{Changes, Finished, admin};
 use rstest::rstest;
 use runtime::config::Waits;
-use runtime::{Handled, Ports, Received, Task, TaskContext, TaskError, give_up, run_task};
+use runtime::{
+    Handled, Ports, Received, Task, TaskContext, TaskError, give_up_run, give_up_visit, run_task, update,
+};
 
 const OWNER: UserId = UserId(7);
 const BASE: Duration = Duration::from_secs(60);
@@ -501,7 +503,7 @@ async fn a_dead_letter_fails_the_relocation_and_frees_the_machine() {
     let scene = Scene::new().await;
     let Ports { store, tokens, clock, .. } = &scene.ports;
     for _ in 0..2 {
-        give_up(&**store, tokens, &**clock, &scene.message()).await.unwrap();
+        give_up_visit(&**store, tokens, &**clock, &scene.message()).await.unwrap();
         let code = ErrorCode::TaskDied;
         assert_eq!(scene.answer(), Some(Answer::failed(Turn(0), code)));
         assert_eq!(scene.relocation().await.failure_reason, Some(code.into()));
@@ -518,7 +520,7 @@ async fn a_dead_letter_of_a_visit_with_an_outcome_repeats_its_answer() {
     scene.faults.reset();
     assert_eq!((scene.answer(), scene.outcome().await), (None, Some(next_task())));
     let Ports { store, tokens, clock, .. } = &scene.ports;
-    give_up(&**store, tokens, &**clock, &scene.message()).await.unwrap();
+    give_up_visit(&**store, tokens, &**clock, &scene.message()).await.unwrap();
     assert_eq!(scene.answer(), Some(next_task()));
     assert_eq!(scene.relocation().await.status, Status::InProgress);
 }
@@ -528,6 +530,61 @@ async fn a_dead_letter_of_an_earlier_run_changes_nothing() {
     let scene = Scene::new().await;
     let Ports { store, tokens, clock, .. } = &scene.ports;
     let message = TaskMessage { generation: Generation(0), ..scene.message() };
-    give_up(&**store, tokens, &**clock, &message).await.unwrap();
+    give_up_visit(&**store, tokens, &**clock, &message).await.unwrap();
     assert_eq!(scene.relocation().await.status, Status::InProgress);
+}
+
+/// The machine gave up, so nobody goes on with the relocation, whatever the last visit came to.
+#[rstest]
+#[case::before_the_task(false)]
+#[case::after_its_outcome(true)]
+#[tokio::test]
+async fn a_run_that_failed_fails_the_relocation(#[case] visited: bool) {
+    let scene = Scene::new().await;
+    if visited {
+        scene.deliver(&done(), &scene.message()).await;
+    }
+    let report = format!(
+        r#"{{"uuid": "{}", "generation": 1, "task": "uploading_start", "turn": 0, "error": "States.Timeout"}}"#,
+        scene.id
+    );
+    let report: RunFailure = serde_json::from_str(&report).unwrap();
+    let Ports { store, clock, .. } = &scene.ports;
+    for _ in 0..2 {
+        give_up_run(&**store, &**clock, &report).await.unwrap();
+        assert_eq!(scene.relocation().await.failure_reason, Some(ErrorCode::TaskDied.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_failed_after_another_took_over_changes_nothing() {
+    let scene = Scene::new().await;
+    let report = RunFailure {
+        uuid: scene.id,
+        generation: Generation(0),
+        task: OrderedTask::UploadingStart,
+        error: "States.Timeout".to_owned(),
+    };
+    let Ports { store, clock, .. } = &scene.ports;
+    give_up_run(&**store, &**clock, &report).await.unwrap();
+    assert_eq!(scene.relocation().await.status, Status::InProgress);
+}
+
+#[tokio::test]
+async fn an_update_that_lost_a_race_is_decided_anew() {
+    let scene = Scene::new().await;
+    let store = &scene.ports.store;
+    let now = scene.ports.clock.now();
+    let raced = std::sync::atomic::AtomicBool::new(false);
+    let updated = update(&**store, scene.id, |relocation| {
+        if !raced.swap(true, Ordering::SeqCst) {
+            let pause = admin::pause(relocation, None, Actor::Pipeline, now).unwrap();
+            futures::executor::block_on(store.commit(pause)).unwrap();
+        }
+        Ok::<_, CommitError>(admin::cancel(relocation, None, Actor::Pipeline, now).unwrap())
+    });
+    let updated = updated.await.unwrap().unwrap();
+    assert_eq!(updated, scene.relocation().await);
+    assert_eq!(updated.scheduled_pause_at_step, Some(Step::Preprocessing));
+    assert_eq!(updated.scheduled_cancel_at_step, Some(Step::Preprocessing));
 }

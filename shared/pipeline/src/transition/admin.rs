@@ -108,19 +108,18 @@ pub fn unpause(
     by: Actor,
     now: Timestamp,
 ) -> Result<Commit, Refused> {
+    let is_paused = relocation.status == Status::Pause;
+    let is_to_pause = relocation.status == Status::InProgress && relocation.scheduled_pause_at_step.is_some();
+    if !is_paused && !is_to_pause {
+        return Err(ErrorCode::NotUnpausable.into());
+    }
     let until_step = until_step.map(|step| schedulable(relocation, Some(step))).transpose()?;
     let mut draft = draft(relocation, by, "unpause", now);
     draft.relocation().scheduled_pause_at_step = until_step;
-    match relocation.status {
-        Status::InProgress if relocation.scheduled_pause_at_step.is_some() => {}
-        Status::Pause => {
-            let first = OrderedTask::first_of(relocation.step).ok_or(ErrorCode::NotUnpausable)?;
-            draft.relocation().latest_task_attempts = 0;
-            resume(&mut draft, first);
-        }
-        Status::InProgress | Status::Failure | Status::Success => {
-            return Err(ErrorCode::NotUnpausable.into());
-        }
+    if is_paused {
+        let first = OrderedTask::first_of(relocation.step).ok_or(ErrorCode::NotUnpausable)?;
+        draft.relocation().latest_task_attempts = 0;
+        resume(&mut draft, first);
     }
     Ok(draft.finish())
 }
