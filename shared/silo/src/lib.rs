@@ -16,4 +16,4 @@ pub use memory::{LoadError, MemorySilo};
 pub use row::{Fields, Pk, Row, Stored};
 pub use store::{Page, Silo, Silos, Transaction, Write};
 pub use unique::UniqueKey;
-pub use volume::{PACKED_LIMIT, PLAIN_LIMIT, check_volume, pack, volume};
+pub use volume::{PACKED_LIMIT, PLAIN_LIMIT, fits, pack, volume};

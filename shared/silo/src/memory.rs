@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     ChunkPosition, Conflict, ImportChunk, ImportPlan, Page, Pk, Row, Silo, StoreError, StoreErrorKind,
-    Stored, Taken, Transaction, UniqueKey, Write, WriteError, check_volume,
+    Stored, Taken, Transaction, UniqueKey, Write, WriteError, fits,
 };
 
 /// Rows, indexes and import records in ordinary maps behind one lock.
@@ -218,7 +218,7 @@ impl Drop for Hold<'_> {
 }
 
 /// Lets others run once.
-async fn give_way() {
+pub(crate) async fn give_way() {
     let mut yielded = false;
     std::future::poll_fn(|context| {
         if yielded {
@@ -297,8 +297,8 @@ impl Silo for MemorySilo {
     }
 
     async fn write(&self, transaction: &Transaction) -> Result<(), WriteError> {
-        for write in &transaction.writes {
-            check_volume(&write.row().fields)?;
+        if let Some(write) = transaction.writes.iter().position(|write| !fits(&write.row().fields)) {
+            return Err(WriteError::RowTooLarge { write });
         }
         let items = self.items(transaction);
         if items.iter().collect::<HashSet<_>>().len() < items.len() {

@@ -112,8 +112,7 @@ pub trait Silo: Send + Sync {
     /// gets them.
     fn reserve(&self, model: &Model, count: u64) -> impl Future<Output = Result<Pk, StoreError>> + Send;
 
-    /// Writes a transaction whole or not at all. A row that is too big even when compressed is refused
-    /// ([`check_volume`](crate::check_volume)).
+    /// Writes a transaction whole or not at all. A row that does not fit ([`fits`](crate::fits)) is too large.
     fn write(&self, transaction: &Transaction) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Records the plan of an import unless one is recorded already, and returns the one that is.

@@ -5,7 +5,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde_json::Value;
 
-use crate::{Fields, StoreError, StoreErrorKind};
+use crate::Fields;
 
 /// Fields that take more bytes than this are kept compressed (DESIGN §3).
 pub const PLAIN_LIMIT: usize = 350 * 1024;
@@ -29,28 +29,15 @@ fn value_volume(value: &Value) -> usize {
     }
 }
 
-/// The compact JSON of fields, compressed with zlib.
-///
-/// # Errors
-/// It takes more than [`PACKED_LIMIT`] even so: [`StoreErrorKind::Refused`].
-pub fn pack(fields: &Fields) -> Result<Vec<u8>, StoreError> {
-    let refused = |error: Box<dyn std::error::Error + Send + Sync>| {
-        StoreError::with_source(StoreErrorKind::Refused, "compressing the fields of a row", error)
-    };
+/// The compact JSON of fields, compressed with zlib; none when it takes more than [`PACKED_LIMIT`] even so.
+pub fn pack(fields: &Fields) -> Option<Vec<u8>> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-    serde_json::to_writer(&mut encoder, fields).map_err(|error| refused(error.into()))?;
-    let packed = encoder.finish().map_err(|error| refused(error.into()))?;
-    if packed.len() > PACKED_LIMIT {
-        let action = format!("storing a row of {} bytes, {} when compressed,", volume(fields), packed.len());
-        return Err(StoreError::new(StoreErrorKind::Refused, action));
-    }
-    Ok(packed)
+    // Fields always serialise, and a vector takes whatever is written to it.
+    serde_json::to_writer(&mut encoder, fields).ok()?;
+    encoder.finish().ok().filter(|packed| packed.len() <= PACKED_LIMIT)
 }
 
 /// Whether a store can hold these fields, if need be compressed.
-///
-/// # Errors
-/// It cannot: [`StoreErrorKind::Refused`].
-pub fn check_volume(fields: &Fields) -> Result<(), StoreError> {
-    if volume(fields) > PLAIN_LIMIT { pack(fields).map(drop) } else { Ok(()) }
+pub fn fits(fields: &Fields) -> bool {
+    volume(fields) <= PLAIN_LIMIT || pack(fields).is_some()
 }

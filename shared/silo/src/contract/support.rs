@@ -106,7 +106,7 @@ pub(super) async fn is_there(silo: &impl Silo, model: &Model, pk: Pk) -> Fallibl
 pub(super) fn conflict(written: Result<(), WriteError>) -> Fallible<Conflict> {
     match written {
         Err(WriteError::Conflict(conflict)) => Ok(conflict),
-        Err(WriteError::Store(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
         Ok(()) => Err("the write should have conflicted, but went through".into()),
     }
 }

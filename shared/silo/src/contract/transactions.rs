@@ -7,6 +7,7 @@ use super::support::{
     Fallible, Outcome, chunk, conflict, ensure, ensure_eq, fill, import, insert, is_there, model,
     organization, read, replace, row, transaction, write,
 };
+use crate::memory::give_way;
 use crate::{Conflict, Pk, Silo, StoreErrorKind, Taken, Transaction, UniqueKey, Write, WriteError};
 
 /// Rows of several models, their unique values and the chunk are there together.
@@ -162,7 +163,9 @@ async fn increment(silo: &impl Silo) -> Fallible<()> {
             Err(WriteError::Store(error)) => {
                 ensure_eq!(error.kind, StoreErrorKind::Contention, "a lost race");
                 ensure!(error.retryable(), "contention passes");
+                give_way().await;
             }
+            Err(error @ WriteError::RowTooLarge { .. }) => return Err(error.into()),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::support::{
     Outcome, ensure, ensure_eq, fill, insert, model, read, replace, row, transaction, write,
 };
-use crate::{PLAIN_LIMIT, Pk, Silo, StoreErrorKind, WriteError, volume};
+use crate::{PLAIN_LIMIT, Pk, Silo, WriteError, volume};
 
 async fn keeps(silo: &impl Silo, pk: Pk, value: Value) -> Outcome {
     let options = model(silo, "sentry.option")?;
@@ -135,7 +135,7 @@ pub async fn keeps_big_rows(silo: &impl Silo) -> Outcome {
     Ok(())
 }
 
-/// A row that cannot be kept is refused, and a retry would not help; nothing of its transaction is written.
+/// A row that cannot be kept is named, and nothing of its transaction is written.
 pub async fn refuses_rows_that_are_too_big(silo: &impl Silo) -> Outcome {
     let options = model(silo, "sentry.option")?;
     let writes = [
@@ -143,10 +143,7 @@ pub async fn refuses_rows_that_are_too_big(silo: &impl Silo) -> Outcome {
         insert(options, row(2, json!({ "key": "huge", "value": noise(700_000) }))),
     ];
     match silo.write(&transaction(writes)).await {
-        Err(WriteError::Store(error)) => {
-            ensure_eq!(error.kind, StoreErrorKind::Refused, "a row that is too big");
-            ensure!(!error.retryable(), "a retry cannot make a row smaller");
-        }
+        Err(WriteError::RowTooLarge { write }) => ensure_eq!(write, 1, "the row that is too big"),
         other => ensure!(false, "a row that is too big was answered with {other:?}"),
     }
     ensure_eq!(silo.get(options, &[1, 2]).await?, [None, None], "rows of a refused transaction");
