@@ -53,16 +53,15 @@ pub enum ReadError {
         /// What was found instead.
         problem: &'static str,
     },
-    /// An element of the array is not a row.
-    #[error("row {position}, at byte {offset}, is not a row of a model")]
+    /// An element of the array is not a row. What the parser said is left out, because it quotes values.
+    #[error("row {position}, at byte {offset}, is not a row of a model: {problem}")]
     NotARow {
         /// Which one.
         position: u64,
         /// Where it begins.
         offset: u64,
-        /// What the parser said. It names places and types, never values.
-        #[source]
-        source: serde_json::Error,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// A row is longer than allowed.
     #[error("row {position}, at byte {offset}, is longer than {limit} bytes")]
@@ -159,7 +158,7 @@ impl<R: Read> RowReader<R> {
         self.state = ReaderState::BehindRow;
         match row {
             Ok(row) => Ok(Some(row)),
-            Err(source) => Err(ReadError::NotARow { position: self.rows, offset, source }),
+            Err(error) => Err(ReadError::NotARow { position: self.rows, offset, problem: problem(&error) }),
         }
     }
 
@@ -274,6 +273,14 @@ impl<R: Read> RowReader<R> {
                 }
             }
         }
+    }
+}
+
+fn problem(error: &serde_json::Error) -> &'static str {
+    if error.is_data() {
+        "it needs a `model` (text), a `pk` (a whole number) and `fields` (an object)"
+    } else {
+        "it is not valid JSON"
     }
 }
 

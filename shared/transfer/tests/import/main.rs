@@ -12,7 +12,9 @@
 mod support;
 
 mod configs;
+mod errors;
 mod exactly_once;
+mod filters;
 mod organizations;
 mod shims;
 mod tokens;

@@ -20,7 +20,9 @@ use catalog::{Catalog, ImportScope};
 use futures::executor::block_on;
 use serde_json::{Value, json};
 use silo::{Filter, ImportFlags, ImportKind, MemorySilo, Pk, Row, Silo, Silos};
-use transfer::import::{DropReason, ImportError, ImportOutcome, ImportRequest, Unwatched, import};
+use transfer::import::{
+    DropReason, ExportSource, ImportError, ImportOutcome, ImportRequest, Unwatched, import,
+};
 use uuid::Uuid;
 
 use flaky::{Wire, Wired};
@@ -57,7 +59,16 @@ impl Instance {
     }
 
     pub(crate) fn import(&self, file: &[u8], request: &ImportRequest) -> Result<ImportOutcome, ImportError> {
-        block_on(import(self.silos(), file, request, &mut Unwatched))
+        self.import_from(file, request)
+    }
+
+    /// Imports what can be read again and again.
+    pub(crate) fn import_from(
+        &self,
+        source: &(impl ExportSource + ?Sized),
+        request: &ImportRequest,
+    ) -> Result<ImportOutcome, ImportError> {
+        block_on(import(self.silos(), source, request, &mut Unwatched))
     }
 
     /// Imports a file with everything going over a wire.
