@@ -1,0 +1,105 @@
+//! What the items of the table hold (README.md, "Relocations").
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use pipeline::commit::{Audit, OutboxEntry};
+use pipeline::ids::{RelocationId, UserId, Version};
+use pipeline::message::{Answer, Visit};
+use pipeline::relocation::{Relocation, RelocationFile};
+use pipeline::upload::SizeClass;
+use serde::Serialize;
+
+use crate::keys::{self, Key, relocations as key};
+pub(super) use crate::silo::item::to_record;
+use crate::silo::item::{Corrupt, from_record};
+use crate::table::Item;
+
+/// How often a record was written.
+pub(super) const REVISION: &str = "revision";
+/// Who holds an owner's lock.
+pub(super) const RELOCATION: &str = "relocation";
+/// The outbox entry, as JSON.
+pub(super) const ENTRY: &str = "entry";
+
+/// The value of `due` in all entries of the outbox.
+pub(super) const OUTBOX: &str = "OUTBOX";
+/// The value of `listing` in all records.
+const LISTED: &str = "RELOCATIONS";
+
+/// How long what counts against a daily limit is kept.
+const COUNTED_FOR: std::time::Duration = std::time::Duration::from_hours(72);
+
+/// A value that is too large for an item, or is none.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotAnItem {
+    #[error("it is larger than an item can be")]
+    TooLarge,
+    #[error("it cannot be written")]
+    Unwritable(#[from] Corrupt),
+    #[error("it cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A record, with what its indexes need.
+pub(super) fn relocation(relocation: &Relocation) -> Result<Item, NotAnItem> {
+    let Relocation { id, owner, date_added, version, .. } = relocation;
+    let mut item = record(key::record(*id), relocation)?;
+    item.insert(REVISION.to_owned(), revision(*version));
+    item.insert("listing".to_owned(), AttributeValue::S(LISTED.to_owned()));
+    item.insert("owner".to_owned(), AttributeValue::S(keys::padded(owner)));
+    item.insert("newest".to_owned(), AttributeValue::S(key::since(*date_added, id)));
+    Ok(item)
+}
+
+/// A version, as it is compared.
+pub(super) fn revision(version: Version) -> AttributeValue {
+    AttributeValue::N(version.0.to_string())
+}
+
+pub(super) fn file(id: RelocationId, file: &RelocationFile) -> Result<Item, NotAnItem> {
+    record(key::file(id, file.kind), file)
+}
+
+pub(super) fn outcome(id: RelocationId, visit: Visit, answer: &Answer) -> Result<Item, NotAnItem> {
+    record(key::outcome(id, visit), answer)
+}
+
+pub(super) fn audit(relocation: &Relocation, audit: &Audit) -> Result<Item, NotAnItem> {
+    record(key::audit(relocation.id, audit.time, relocation.version), audit)
+}
+
+/// An entry of the outbox, with what its index needs.
+pub(super) fn outbox(entry: &OutboxEntry) -> Result<Item, NotAnItem> {
+    let OutboxEntry { relocation, sequence, time, .. } = entry;
+    let mut item = key::outbox(*relocation, *sequence).attributes();
+    let due_at = key::since(*time, format_args!("{relocation}#{}", keys::padded(sequence)));
+    item.insert(ENTRY.to_owned(), AttributeValue::S(serde_json::to_string(entry)?));
+    item.insert("due".to_owned(), AttributeValue::S(OUTBOX.to_owned()));
+    item.insert("dueAt".to_owned(), AttributeValue::S(due_at));
+    Ok(item)
+}
+
+/// The lock of a relocation's owner.
+pub(super) fn lock(owner: UserId, holder: RelocationId) -> Item {
+    let mut item = key::owner(owner).attributes();
+    item.insert(RELOCATION.to_owned(), AttributeValue::S(holder.to_string()));
+    item
+}
+
+/// What counts against a daily limit. DynamoDB removes it when no limit can ask for it any more.
+pub(super) fn counted(class: SizeClass, relocation: &Relocation) -> Item {
+    let Relocation { id, date_added, .. } = relocation;
+    let mut item = key::counted(class, *date_added, *id).attributes();
+    let expires = date_added.saturating_add(COUNTED_FOR).unwrap_or(*date_added);
+    item.insert("expires".to_owned(), AttributeValue::N(expires.as_second().to_string()));
+    item
+}
+
+/// A text that an item has.
+pub(super) fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, Corrupt> {
+    let text = item.get(name).and_then(|value| value.as_s().ok());
+    text.map(String::as_str).ok_or(Corrupt::Attribute(name))
+}
+
+fn record(key: Key, record: &impl Serialize) -> Result<Item, NotAnItem> {
+    from_record(key, record)?.ok_or(NotAnItem::TooLarge)
+}

@@ -1,0 +1,114 @@
+//! The outbox: entries by age through an index, and as the table's stream delivers them.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use pipeline::commit::OutboxEntry;
+use pipeline::ids::RelocationId;
+use pipeline::port::{Outbox, PortError};
+use serde::Deserialize;
+
+use super::item::{ENTRY, OUTBOX, text};
+use super::{Relocations, keys};
+use crate::failure::{failed, unreadable};
+use crate::keys::Key;
+
+impl Outbox for Relocations {
+    /// The index follows within moments: an entry that was removed just now is left out, one that was added just
+    /// now may be.
+    async fn pending(&self, before: Timestamp, limit: usize) -> Result<Vec<OutboxEntry>, PortError> {
+        let action = || "read the outbox";
+        let query = self.table.query().index_name("due");
+        let query = query.key_condition_expression("due = :outbox AND dueAt < :before");
+        let query = query.expression_attribute_values(":outbox", AttributeValue::S(OUTBOX.to_owned()));
+        let query = query.expression_attribute_values(":before", AttributeValue::S(keys::time(before)));
+        let (found, _) = self.table.page(query, limit).await.map_err(failed(action))?;
+        let items = self.table.get_many(found.iter().filter_map(Key::of_item).collect()).await;
+        let items = items.map_err(failed(action))?;
+        let mut entries = items
+            .iter()
+            .map(|item| text(item, ENTRY).map_err(unreadable(action)).and_then(parse))
+            .collect::<Result<Vec<_>, _>>()?;
+        entries.sort_by_key(|entry| (entry.time, entry.relocation, entry.sequence));
+        Ok(entries)
+    }
+
+    async fn remove(&self, id: RelocationId, sequence: u64) -> Result<(), PortError> {
+        let action = || format!("remove entry {sequence} of relocation {id} from the outbox");
+        self.table.delete(keys::outbox(id, sequence)).await.map_err(failed(action))
+    }
+}
+
+fn parse(entry: &str) -> Result<OutboxEntry, PortError> {
+    serde_json::from_str(entry).map_err(unreadable(|| "read an entry of the outbox"))
+}
+
+/// A record of the table's stream, as Lambda delivers it: an entry that was added to the outbox.
+#[derive(Debug, Deserialize)]
+pub struct StreamRecord {
+    dynamodb: Changed,
+}
+
+#[derive(Debug, Deserialize)]
+struct Changed {
+    #[serde(rename = "SequenceNumber")]
+    sequence_number: String,
+    #[serde(rename = "NewImage")]
+    new_image: Image,
+}
+
+#[derive(Debug, Deserialize)]
+struct Image {
+    entry: Text,
+}
+
+#[derive(Debug, Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    text: String,
+}
+
+impl StreamRecord {
+    /// Names the record in a batch response.
+    #[must_use]
+    pub fn sequence_number(&self) -> &str {
+        &self.dynamodb.sequence_number
+    }
+
+    /// The entry.
+    ///
+    /// # Errors
+    /// It was written by another version of this product and cannot be read.
+    pub fn entry(&self) -> Result<OutboxEntry, PortError> {
+        parse(&self.dynamodb.new_image.entry.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relocations::item;
+    use pipeline::commit::{Dispatch, StopRun};
+    use pipeline::ids::Generation;
+    use serde_json::json;
+
+    #[test]
+    fn a_record_of_the_stream_holds_the_entry() {
+        let uuid: RelocationId = "00000000-0000-0000-0000-000000000007".parse().expect("a uuid");
+        let dispatch = Dispatch::StopRun(StopRun { uuid, generation: Generation(2) });
+        let time = "2026-01-02T12:00:00.5Z".parse().expect("a time");
+        let entry = OutboxEntry { relocation: uuid, sequence: 3, time, dispatch };
+        let item = item::outbox(&entry).expect("an item");
+        let text = item.get("entry").and_then(|entry| entry.as_s().ok()).expect("a text");
+        let record = json!({
+            "eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+            "dynamodb": {
+                "Keys": { "pk": { "S": "R#…" }, "sk": { "S": "OUT#…" } },
+                "NewImage": { "pk": { "S": "R#…" }, "sk": { "S": "OUT#…" }, "entry": { "S": text } },
+                "SequenceNumber": "111", "SizeBytes": 26, "StreamViewType": "NEW_IMAGE",
+            },
+        });
+        let record: StreamRecord = serde_json::from_value(record).expect("a record");
+        assert_eq!(record.sequence_number(), "111");
+        assert_eq!(record.entry().expect("an entry"), entry);
+    }
+}
