@@ -46,6 +46,9 @@ pub enum Event {
     /// The imported organisations have been handed to their owner.
     #[serde(rename = "relocation.relocated")]
     Relocated(Relocated),
+    /// The promotion that a relocation was asked for with is due.
+    #[serde(rename = "relocation.promotion_requested")]
+    PromotionRequested(PromotionRequested),
     /// A validation run was judged, or broke off.
     #[serde(rename = "validation.finished")]
     ValidationFinished(ValidationFinished),
@@ -139,6 +142,18 @@ pub struct Succeeded {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Relocated {
+    /// Who owns what was imported.
+    pub owner_id: UserId,
+    /// Primary keys of the imported organisations.
+    pub organization_ids: Vec<u64>,
+}
+
+/// Data of `relocation.promotion_requested`. Whoever redeems promotions listens to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PromotionRequested {
+    /// The code that was given with the relocation.
+    pub promo_code: String,
     /// Who owns what was imported.
     pub owner_id: UserId,
     /// Primary keys of the imported organisations.

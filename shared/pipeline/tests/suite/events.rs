@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use jsonschema::Validator;
 use pipeline::code::ErrorCode;
 use pipeline::event::{
-    ClaimRequested, Created, Envelope, Event, Failed, Forked, OrganizationImported, Paused, Recorded,
-    Relocated, Resumed, RowDeleted, Started, StepEntered, Succeeded, ValidationFinished,
+    ClaimRequested, Created, Envelope, Event, Failed, Forked, OrganizationImported, Paused,
+    PromotionRequested, Recorded, Relocated, Resumed, RowDeleted, Started, StepEntered, Succeeded,
+    ValidationFinished,
 };
 use pipeline::ids::{BuildId, Generation, UserId};
 use pipeline::kinds::{Provenance, Step, ValidationStatus};
@@ -49,6 +50,11 @@ fn samples() -> Vec<Event> {
         }),
         Event::Succeeded(Succeeded { owner_id: user }),
         Event::Relocated(Relocated { owner_id: user, organization_ids: vec![u64::MAX; 20] }),
+        Event::PromotionRequested(PromotionRequested {
+            promo_code: "P".repeat(40),
+            owner_id: user,
+            organization_ids: vec![u64::MAX; 20],
+        }),
         Event::ValidationFinished(ValidationFinished { build, status: ValidationStatus::Invalid }),
         Event::OrganizationImported(OrganizationImported {
             organization_id: u64::MAX,

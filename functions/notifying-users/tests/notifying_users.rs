@@ -1,0 +1,158 @@
+//! `notifying_users`, undisturbed and disturbed in every way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use notifying_users::NotifyingUsers;
+use pipeline::code::ErrorCode;
+use pipeline::event::{ClaimRequested, Envelope, Event};
+use pipeline::ids::UserId;
+use pipeline::kinds::{Provenance, Status};
+use pipeline::port::Queue;
+use pipeline::task::OrderedTask;
+use runtime::Handled;
+use serde_json::json;
+use silo::Pk;
+use testkit::{CELL, Export, OWNER, Setup, Stage, proven};
+
+async fn stage_of(setup: Setup) -> Stage {
+    let stage = Stage::with(OrderedTask::NotifyingUsers, setup).await;
+    stage.put("sentry.user", 8, json!({"username": "ada", "email": "", "is_unclaimed": true}));
+    stage.import(&Export::acme()).await;
+    stage
+}
+
+async fn stage() -> Stage {
+    let slugs = vec!["acme".to_owned(), "umbrella".to_owned()];
+    stage_of(Setup { slugs, ..Setup::default() }).await
+}
+
+async fn run(stage: &Stage) -> Handled {
+    let task = NotifyingUsers {
+        cell_name: CELL.to_owned(),
+        cell: Arc::clone(&stage.cell),
+        control: Arc::clone(&stage.control),
+        queues: Arc::clone(&stage.queues),
+        entropy: stage.entropy(),
+    };
+    stage.deliver(&task).await
+}
+
+/// Who was asked to claim an account, in the order of messages.
+fn asked(stage: &Stage) -> Vec<ClaimRequested> {
+    let requests = stage.queues.sent().into_iter().map(|sent| {
+        assert_eq!(sent.queue, Queue::Mail);
+        let envelope: Envelope = serde_json::from_str(&sent.body).unwrap();
+        assert_eq!(envelope.relocation(), Some(stage.id));
+        match envelope.event().unwrap() {
+            Event::ClaimRequested(request) => request,
+            other => panic!("{other:?}"),
+        }
+    });
+    requests.collect()
+}
+
+/// The hash of each user, with its date.
+async fn hashes(stage: &Stage) -> BTreeMap<Pk, (String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let rows = stage.rows("sentry.lostpasswordhash").await.into_values();
+    rows.map(|row| (row["user"].as_i64().unwrap(), (text(&row["hash"]), text(&row["date_added"])))).collect()
+}
+
+#[tokio::test]
+async fn each_imported_user_is_asked_once() {
+    let disturbed = proven(stage, run).await;
+    assert_eq!(disturbed.answer.unwrap().next, Some(OrderedTask::NotifyingOwner));
+    assert_eq!(disturbed.messages.len(), 3);
+
+    let stage = stage().await;
+    run(&stage).await;
+    let request = |user, slugs: &[&str]| ClaimRequested {
+        user_id: UserId(user),
+        organization_slugs: slugs.iter().map(|slug| (*slug).to_owned()).collect(),
+    };
+    // `ada` was taken, so that the import gave a suffix: it is the new user who is asked, not ours.
+    let expected = [request(9, &["acme"]), request(10, &["acme"]), request(11, &["acme", "umbrella"])];
+    assert_eq!(asked(&stage), expected);
+    let sent_at = stage.relocation().await.latest_unclaimed_emails_sent_at;
+    assert_eq!(sent_at, Some(pipeline::port::Clock::now(&stage.clock)));
+}
+
+#[tokio::test]
+async fn a_hash_is_used_again_for_an_hour_and_then_renewed() {
+    for (age, is_renewed) in [(Duration::from_mins(59), false), (Duration::from_hours(1), true)] {
+        let stage = stage().await;
+        let before = hashes(&stage).await;
+        stage.clock.0.advance(age);
+        run(&stage).await;
+        let after = hashes(&stage).await;
+        assert_eq!(after.len(), before.len());
+        for (user, (hash, date)) in after {
+            assert_eq!(hash.len(), 32);
+            assert!(hash.chars().all(|c| c.is_ascii_alphanumeric()), "{hash}");
+            assert_eq!(hash != before[&user].0, is_renewed, "after {age:?}");
+            assert_eq!(date != before[&user].1, is_renewed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn renewing_is_safe_too() {
+    let late = async || {
+        let stage = stage().await;
+        stage.clock.0.advance(Duration::from_hours(2));
+        stage
+    };
+    // Hashes are random, so that only how many there are can be compared between runs.
+    let stage = late().await;
+    let calls = {
+        run(&stage).await;
+        stage.breaker.calls()
+    };
+    for call in 1..=calls {
+        for when in [pipeline::memory::When::Before, pipeline::memory::When::After] {
+            let stage = late().await;
+            stage.breaker.fail_call(call, when);
+            while run(&stage).await == Handled::Failed {}
+            assert_eq!(hashes(&stage).await.len(), 3);
+            let users: std::collections::BTreeSet<_> =
+                asked(&stage).into_iter().map(|one| one.user_id).collect();
+            assert_eq!(users.len(), 3);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_claimed_meanwhile_or_was_merged_is_not_asked() {
+    let setup = Setup { provenance: Provenance::SaasToSaas, ..Setup::default() };
+    let stage = stage_of(setup).await;
+    let users = silo::Silo::catalog(stage.control.as_ref()).find("sentry.user").unwrap().id;
+    let bob =
+        stage.rows("sentry.user").await.into_iter().find(|(_, row)| row["username"] == "bob").unwrap().0;
+    let catalog = std::sync::Arc::clone(silo::Silo::catalog(stage.control.as_ref()));
+    directory::amend(stage.control.as_ref(), catalog.model(users), bob, |fields| {
+        let mut fields = fields.clone();
+        fields.insert("is_unclaimed".to_owned(), false.into());
+        Some(fields)
+    })
+    .await
+    .unwrap();
+    run(&stage).await;
+    let eve =
+        stage.rows("sentry.user").await.into_iter().find(|(_, row)| row["username"] == "eve").unwrap().0;
+    let asked: Vec<_> = asked(&stage).into_iter().map(|request| request.user_id).collect();
+    assert_eq!(asked, [UserId(eve.unsigned_abs())]);
+}
+
+#[tokio::test]
+async fn whom_nobody_asked_for_stops_all_mails() {
+    let stage =
+        stage_of(Setup { usernames: vec!["ada".to_owned(), "bob".to_owned()], ..Setup::default() }).await;
+    assert_eq!(run(&stage).await, Handled::Done);
+    let relocation = stage.relocation().await;
+    assert_eq!(relocation.status, Status::Failure);
+    assert_eq!(relocation.failure_reason.unwrap().code, ErrorCode::UnexpectedUser);
+    assert_eq!(asked(&stage), []);
+    assert_eq!(relocation.owner, OWNER);
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+mod export;
+mod proof;
+mod silo;
+mod stage;
+
+pub use export::Export;
+pub use proof::proven;
+pub use silo::{Breaker, FaultySilo};
+pub use stage::{CELL, OWNER, Observed, Setup, SharedClock, Stage};

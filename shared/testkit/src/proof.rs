@@ -1,0 +1,66 @@
+use std::collections::BTreeSet;
+
+use pipeline::memory::When;
+use runtime::Handled;
+
+use crate::{Observed, Stage};
+
+/// How often a message is delivered at most; a task has 4 attempts or more.
+const DELIVERIES_MAX: usize = 4;
+
+/// Runs a task undisturbed, and then in every way in which it can be disturbed: again, twice at once, and with
+/// each call to a port or a silo failing once, before or after its effect. All must end in the same state, which
+/// is returned.
+///
+/// `stage` sets the scene anew each time; `run` makes the body and delivers its message once.
+///
+/// # Panics
+/// A disturbance changed the outcome.
+pub async fn proven(stage: impl AsyncFn() -> Stage, run: impl AsyncFn(&Stage) -> Handled) -> Observed {
+    let smooth = stage().await;
+    assert_eq!(run(&smooth).await, Handled::Done, "undisturbed, the first delivery is the last");
+    let (port_calls, silo_calls) = (smooth.faults.calls(), smooth.breaker.calls());
+    let expected = smooth.observe().await;
+
+    deliver(&smooth, &run).await;
+    same(&smooth.observe().await, &expected, "a repeated message changes nothing");
+
+    let twice = stage().await;
+    futures::join!(run(&twice), run(&twice));
+    deliver(&twice, &run).await;
+    same(&twice.observe().await, &expected, "two at once change nothing more");
+
+    for when in [When::Before, When::After] {
+        for call in 1..=port_calls {
+            let stage = stage().await;
+            stage.faults.fail_call(call, when);
+            deliver(&stage, &run).await;
+            same(&stage.observe().await, &expected, &format!("killed {when:?} call {call} to a port"));
+        }
+        for call in 1..=silo_calls {
+            let stage = stage().await;
+            stage.breaker.fail_call(call, when);
+            deliver(&stage, &run).await;
+            same(&stage.observe().await, &expected, &format!("killed {when:?} call {call} to a silo"));
+        }
+    }
+    expected
+}
+
+async fn deliver(stage: &Stage, run: &impl AsyncFn(&Stage) -> Handled) {
+    for _ in 0..DELIVERIES_MAX {
+        if run(stage).await == Handled::Done {
+            return;
+        }
+    }
+    panic!("the message is never handled");
+}
+
+/// Compares two states and names only what differs.
+fn same(actual: &Observed, expected: &Observed, promise: &str) {
+    let more: Vec<_> = actual.rows.difference(&expected.rows).collect();
+    let less: Vec<_> = expected.rows.difference(&actual.rows).collect();
+    assert!(more.is_empty() && less.is_empty(), "{promise}: there are {more:#?} instead of {less:#?}");
+    let but_rows = |observed: &Observed| Observed { rows: BTreeSet::new(), ..observed.clone() };
+    assert_eq!(but_rows(actual), but_rows(expected), "{promise}");
+}
