@@ -1,0 +1,19 @@
+use std::sync::Arc;
+
+use catalog::Catalog;
+use pipeline::port::ReadObjects;
+use runtime::TaskError;
+
+use crate::read_small;
+
+/// The catalogue that a cell works with: the one at `key` among its artifacts, which an operator put there
+/// (DESIGN, "The shape": a user's own catalogue can take its place), or the built-in one.
+///
+/// # Errors
+/// It cannot be read, which may pass, or it does not hold, which will not.
+pub async fn catalogue(objects: &impl ReadObjects, key: Option<&str>) -> Result<Arc<Catalog>, TaskError> {
+    let Some(key) = key else { return Ok(Catalog::builtin()) };
+    let text = read_small(objects, key).await?;
+    let text = str::from_utf8(&text).map_err(TaskError::permanent)?;
+    Ok(Arc::new(Catalog::parse(text).map_err(TaskError::permanent)?))
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod blocking;
+mod catalogue;
+mod located;
+mod object_reader;
+mod plan;
+mod refusal;
+mod sealed;
+mod small;
+mod spool;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use blocking::{blocking, drive};
+pub use catalogue::catalogue;
+pub use located::{Located, file};
+pub use object_reader::ObjectReader;
+pub use plan::{PlanFilter, PlanStep, ValidationPlan};
+pub use refusal::{refused_file, refused_rows};
+pub use sealed::{SealedFile, index, open, public_key};
+pub use small::{put_small, read_small};
+pub use spool::{Sealing, Spool};

@@ -1,0 +1,41 @@
+//! Objects that are small by their nature: plans, lists, findings.
+
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, TryStreamExt, stream};
+use pipeline::port::{ObjectInfo, PortError, ReadObjects, WriteObjects};
+use pipeline::relocation::Place;
+
+/// The most that is read of an object that ought to be small.
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Stores an artifact that is in memory.
+///
+/// # Errors
+/// The store's.
+pub async fn put_small(
+    objects: &impl WriteObjects,
+    key: &str,
+    content: impl Into<Bytes>,
+) -> Result<ObjectInfo, PortError> {
+    let content = content.into();
+    objects.put(Place::Artifacts, key, stream::once(async { Ok(content) }).boxed()).await
+}
+
+/// Reads the latest version of an artifact into memory.
+///
+/// # Errors
+/// The store's. One that is not there is transient, as it may not be visible yet; one of more than 16 MiB is
+/// refused.
+pub async fn read_small(objects: &impl ReadObjects, key: &str) -> Result<Bytes, PortError> {
+    let operation = || format!("get object {key}");
+    let stream = objects.get(Place::Artifacts, key, None, 0).await?;
+    let mut stream = stream.ok_or_else(|| PortError::transient(operation(), "there is no such object"))?;
+    let mut content = BytesMut::new();
+    while let Some(chunk) = stream.try_next().await? {
+        if content.len() + chunk.len() > BYTES_MAX {
+            return Err(PortError::permanent(operation(), "it is larger than any of its kind"));
+        }
+        content.extend_from_slice(&chunk);
+    }
+    Ok(content.freeze())
+}

@@ -1,0 +1,171 @@
+//! Sealed files on their way in and out.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
+use std::io::Read;
+use std::sync::Arc;
+
+use artifacts::testing::{TestKeys, export, user};
+use artifacts::{Located, Sealing, Spool, ValidationPlan, blocking, catalogue, index, open, refused_rows};
+use catalog::{Catalog, ImportScope};
+use pipeline::code::ErrorCode;
+use pipeline::memory::{MemoryObjects, SeededEntropy};
+use pipeline::relocation::Place;
+use rstest::rstest;
+use runtime::TaskError;
+use silo::{Filter, MemorySilo, Row, Silos};
+use transfer::export::ExportRequest;
+use transfer::import::ExportSource;
+use transfer::rows::RowReader;
+
+fn stored(objects: &MemoryObjects, content: Vec<u8>) -> Located {
+    let bytes = content.len() as u64;
+    let info = objects.insert(Place::Artifacts, "a file", content);
+    Located { place: Place::Artifacts, key: info.key, version: info.pinned.version, bytes }
+}
+
+async fn refusal(tarball: Vec<u8>) -> TaskError {
+    let objects = Arc::new(MemoryObjects::default());
+    let at = stored(&objects, tarball);
+    open(&objects, &TestKeys::default(), at).await.err().unwrap()
+}
+
+#[tokio::test]
+async fn what_was_sealed_is_read_again_as_often_as_wanted() {
+    let objects = Arc::new(MemoryObjects::default());
+    let keys = TestKeys::default();
+    let rows: Vec<_> = (1..2_000).map(|pk| user(pk, &format!("user-{pk}"))).collect();
+    let plaintext = export(&rows);
+    let at = stored(&objects, keys.sealed(&plaintext));
+    index(&objects, &at).await.unwrap();
+    let file = open(&objects, &keys, at).await.unwrap();
+    let (first, second) = blocking(move || {
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut all = Vec::new();
+            file.open()?.read_to_end(&mut all)?;
+            Ok(all)
+        };
+        Ok((read().unwrap(), read().unwrap()))
+    })
+    .await
+    .unwrap();
+    assert!(first == plaintext && second == plaintext);
+}
+
+/// The tarball's members in order: key.pub, data.key, export.json, each with a header of 512 bytes.
+fn damaged(damage: &str) -> Vec<u8> {
+    let mut tarball = TestKeys::default().sealed(b"[]");
+    let data_key = 2 * 512;
+    match damage {
+        "no tar" => return b"hello".repeat(1_000),
+        "cut off" => tarball.truncate(4_000),
+        "a missing member" => drop(tarball.drain(..data_key)),
+        "an unknown member" => rename(&mut tarball, b"key.bup"),
+        "a doubled member" => {
+            let member = tarball[..data_key].to_vec();
+            tarball.splice(..0, member);
+        }
+        "another data key" => tarball[data_key + 512 + 8] ^= 1,
+        "an altered token" => tarball[data_key + 2 * 512 + 512 + 40] ^= 1,
+        "another's public key" => return TestKeys::default().sealed_for_others(b"[]"),
+        "no public key" => tarball[512..700].fill(b'x'),
+        _ => unreachable!("{damage}"),
+    }
+    tarball
+}
+
+fn rename(tarball: &mut [u8], name: &[u8]) {
+    tarball[..name.len()].copy_from_slice(name);
+}
+
+#[rstest]
+#[case("no tar", ErrorCode::InvalidTarball)]
+#[case("cut off", ErrorCode::InvalidTarball)]
+#[case("a missing member", ErrorCode::MissingMember)]
+#[case("an unknown member", ErrorCode::UnknownMember)]
+#[case("a doubled member", ErrorCode::DuplicateMember)]
+#[case("another's public key", ErrorCode::ForeignPublicKey)]
+#[case("no public key", ErrorCode::ForeignPublicKey)]
+#[case("another data key", ErrorCode::WrongKey)]
+#[case("an altered token", ErrorCode::BadToken)]
+#[tokio::test]
+async fn each_fault_of_a_file_has_its_code(#[case] damage: &str, #[case] code: ErrorCode) {
+    match refusal(damaged(damage)).await {
+        TaskError::Verdict(failure) => assert_eq!(failure.code, code, "{}", failure.detail),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_key_service_that_does_not_answer_is_no_verdict() {
+    let objects = Arc::new(MemoryObjects::default());
+    let keys = TestKeys::default();
+    let at = stored(&objects, keys.sealed(b"[]"));
+    keys.set_unreachable(true);
+    let error = open(&objects, &keys, at).await.err().unwrap();
+    assert!(matches!(error, TaskError::Broken { retryable: true, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_there_may_appear() {
+    let objects = Arc::new(MemoryObjects::default());
+    let keys = TestKeys::default();
+    let at = Located { version: "2".to_owned(), ..stored(&objects, keys.sealed(b"[]")) };
+    let error = open(&objects, &keys, at).await.err().unwrap();
+    assert!(matches!(error, TaskError::Broken { retryable: true, .. }), "{error:?}");
+}
+
+#[test]
+fn bad_rows_are_named_without_what_they_say() {
+    let mut rows = RowReader::new(&br#"[{"model": 1, "pk": "hunter2", "fields": {}}]"#[..]);
+    match refused_rows(rows.next_row().unwrap_err()) {
+        TaskError::Verdict(failure) => {
+            assert_eq!(failure.code, ErrorCode::InvalidJson);
+            assert!(failure.detail.contains("row 1, at byte 1"), "{}", failure.detail);
+            assert!(!failure.detail.contains("hunter2"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_spooled_sealed_and_stored() {
+    let catalog = Catalog::builtin();
+    let (cell, control) = (MemorySilo::new(Arc::clone(&catalog)), MemorySilo::new(Arc::clone(&catalog)));
+    let model = catalog.find("sentry.user").unwrap();
+    let serde_json::Value::Object(fields) = user(3, "ann")["fields"].take() else { panic!("fields") };
+    control.load(model, Row { pk: 3, fields }).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let request =
+        ExportRequest { scope: ImportScope::User, filter: Filter::Usernames(vec!["ann".to_owned()]) };
+    let silos = Silos { cell: &cell, control: &control };
+    let spool = Spool::export(silos, &request, folder.path()).await.unwrap();
+    assert_eq!(spool.rows().unwrap().next_row().unwrap().unwrap().pk, 3);
+
+    let (objects, keys) = (MemoryObjects::default(), TestKeys::default());
+    let public_key = artifacts::public_key(&keys).await.unwrap();
+    let sealing = Sealing::new(public_key, &SeededEntropy::default(), jiff::Timestamp::UNIX_EPOCH);
+    let stored = spool.store(&objects, "a file", sealing).await.unwrap();
+    let tarball = objects.content(Place::Artifacts, "a file").unwrap();
+    assert_eq!(stored.bytes, tarball.len() as u64);
+    let plaintext = keys.unsealed(&tarball);
+    assert_eq!(RowReader::new(&plaintext[..]).next_row().unwrap().unwrap().fields["username"], "ann");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the temporary file has no name");
+}
+
+#[tokio::test]
+async fn a_cell_may_have_a_catalogue_of_its_own() {
+    let objects = MemoryObjects::default();
+    assert!(catalogue(&objects, None).await.unwrap().find("sentry.user").is_some());
+    let missing = catalogue(&objects, Some("catalog.toml")).await.unwrap_err();
+    assert!(matches!(missing, TaskError::Broken { retryable: true, .. }), "{missing:?}");
+    objects.insert(Place::Artifacts, "catalog.toml", "[[model]]\nname = 7");
+    let broken = catalogue(&objects, Some("catalog.toml")).await.unwrap_err();
+    assert!(matches!(broken, TaskError::Broken { retryable: false, .. }), "{broken:?}");
+}
+
+#[test]
+fn the_plan_reads_well() {
+    insta::assert_json_snapshot!(ValidationPlan::new(vec!["acme".to_owned()]));
+}
