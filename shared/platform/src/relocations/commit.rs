@@ -96,7 +96,7 @@ fn changes(commit: &Commit) -> Result<Vec<(Part, Change)>, NotAnItem> {
         changes.push((Part::State, Change::Set(item::file(id, file)?)));
     }
     if let Some((visit, answer)) = &commit.outcome {
-        changes.push(new(item::outcome(id, *visit, answer)?));
+        changes.push(new(item::outcome(relocation, *visit, answer)?));
     }
     for entry in &commit.outbox {
         changes.push(new(item::outbox(entry)?));

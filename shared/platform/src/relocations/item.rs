@@ -59,8 +59,13 @@ pub(super) fn file(id: RelocationId, file: &RelocationFile) -> Result<Item, NotA
     record(key::file(id, file.kind), file)
 }
 
-pub(super) fn outcome(id: RelocationId, visit: Visit, answer: &Answer) -> Result<Item, NotAnItem> {
-    record(key::outcome(id, visit), answer)
+/// The outcome of a visit, with what an operator asks of it: when it was, and at which attempt.
+pub(super) fn outcome(relocation: &Relocation, visit: Visit, answer: &Answer) -> Result<Item, NotAnItem> {
+    let Relocation { id, date_updated, latest_task_attempts, .. } = relocation;
+    let mut item = record(key::outcome(*id, visit), answer)?;
+    item.insert("endedAt".to_owned(), AttributeValue::S(key::time(*date_updated)));
+    item.insert("attempts".to_owned(), AttributeValue::N(latest_task_attempts.to_string()));
+    Ok(item)
 }
 
 pub(super) fn audit(relocation: &Relocation, audit: &Audit) -> Result<Item, NotAnItem> {
