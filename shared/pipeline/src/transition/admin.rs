@@ -10,7 +10,7 @@ use crate::commit::{Actor, Commit, Draft, Lock};
 use crate::event::{Event, Resumed};
 use crate::ids::{RelocationId, UserId};
 use crate::kinds::{Status, Step};
-use crate::relocation::Relocation;
+use crate::relocation::{Relocation, RelocationFile};
 use crate::task::OrderedTask;
 
 /// A request that the record does not allow.
@@ -154,8 +154,8 @@ pub fn recover(
     Ok(draft.finish())
 }
 
-/// A new relocation with a failed one's owner, slugs and promotion, for the source that the caller made from
-/// the old one's.
+/// A new relocation with a failed one's owner, slugs, provenance and promotion, for the copy that the caller
+/// made of its file. It asks no other cell for anything.
 ///
 /// # Errors
 /// The relocation has not failed.
@@ -164,7 +164,7 @@ pub fn retry(
     id: RelocationId,
     creator: UserId,
     autopause: Option<Step>,
-    source: Source,
+    copy: RelocationFile,
 ) -> Result<NewRelocation, Refused> {
     if relocation.status != Status::Failure {
         return Err(ErrorCode::NotFailed.into());
@@ -176,7 +176,7 @@ pub fn retry(
         want_org_slugs: relocation.want_org_slugs.clone(),
         autopause,
         promo_code: relocation.promo_code.clone(),
-        source,
+        source: Source::Copy(relocation.provenance, copy),
     })
 }
 

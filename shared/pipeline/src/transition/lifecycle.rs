@@ -43,14 +43,17 @@ pub enum Source {
     Upload(RelocationFile),
     /// Another cell.
     Cell(Fork),
+    /// A copy of an earlier relocation's file, which keeps that relocation's provenance.
+    Copy(Provenance, RelocationFile),
 }
 
-/// A relocation is asked for. An upload is awaited before its first run; a fork's begins at once.
+/// A relocation is asked for. A file is awaited before its first run; a fork's begins at once.
 #[must_use]
 pub fn create(new: NewRelocation, by: Actor, now: Timestamp) -> Commit {
     let (provenance, fork, file) = match new.source {
         Source::Upload(file) => (Provenance::SelfHosted, None, Some(file)),
         Source::Cell(fork) => (Provenance::SaasToSaas, Some(fork), None),
+        Source::Copy(provenance, file) => (provenance, None, Some(file)),
     };
     let relocation = Relocation {
         id: new.id,
@@ -116,7 +119,7 @@ pub fn reply_arrived(
 ) -> Option<Commit> {
     let awaits_reply = stored.is_none()
         && relocation.status == Status::InProgress
-        && relocation.provenance == Provenance::SaasToSaas
+        && relocation.fork.is_some()
         && relocation.latest_task == Some(OrderedTask::UploadingStart);
     if !awaits_reply {
         return None;
@@ -140,10 +143,11 @@ pub fn upload_expired(relocation: &Relocation, now: Timestamp) -> Option<Commit>
     fail(relocation, ErrorCode::UploadExpired.into(), &Cause::Pipeline("upload-expired"), now)
 }
 
-/// Whether an upload is what a relocation waits for. A recovered one whose first run began does not.
+/// Whether a file in the uploads bucket is what a relocation waits for: its first run has not begun, and no
+/// other cell is asked.
 #[must_use]
 pub fn awaits_upload(relocation: &Relocation) -> bool {
     relocation.status.is_active()
-        && relocation.provenance == Provenance::SelfHosted
+        && relocation.fork.is_none()
         && relocation.generation == Generation::default()
 }

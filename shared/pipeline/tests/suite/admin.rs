@@ -4,12 +4,12 @@ use pipeline::code::ErrorCode;
 use pipeline::commit::{Audit, Commit, Dispatch, Lock, StartRun, StopRun};
 use pipeline::event::{Event, Resumed};
 use pipeline::ids::Generation;
-use pipeline::kinds::{Status, Step};
+use pipeline::kinds::{Provenance, Status, Step};
 use pipeline::message::Answer;
-use pipeline::relocation::Relocation;
+use pipeline::relocation::{Fork, Relocation};
 use pipeline::task::OrderedTask;
 use pipeline::transition::admin::{Refused, abandon_upload, abort, cancel, pause, recover, retry, unpause};
-use pipeline::transition::lifecycle::Source;
+use pipeline::transition::lifecycle::{Source, create, upload_completed};
 use pipeline::transition::{Start, start};
 use rstest::rstest;
 
@@ -265,9 +265,23 @@ fn a_failed_relocation_may_be_asked_for_anew() {
         ..with_status(Status::Failure, at_step(Step::Validating))
     };
     let other = "00000000-0000-4000-8000-000000000001".parse().unwrap();
-    let new = retry(&failed, other, CREATOR, None, Source::Upload(raw_file())).unwrap();
+    let new = retry(&failed, other, CREATOR, None, raw_file()).unwrap();
     assert_eq!((new.id, new.creator, new.owner), (other, CREATOR, OWNER));
-    assert_eq!((new.want_org_slugs, new.promo_code), (failed.want_org_slugs, promo_code));
-    let active = retry(&uploaded(), other, CREATOR, None, Source::Upload(raw_file()));
+    assert_eq!((&new.want_org_slugs, &new.promo_code), (&failed.want_org_slugs, &promo_code));
+    let active = retry(&uploaded(), other, CREATOR, None, raw_file());
     assert_eq!(code(active), ErrorCode::NotFailed);
+}
+
+/// The file is there, so the other cell is not asked again.
+#[test]
+fn a_failed_fork_that_is_retried_begins_with_the_copy_of_its_file() {
+    let fork = Some(Fork { cell: "de".to_owned(), slug: "acme".to_owned() });
+    let provenance = Provenance::SaasToSaas;
+    let failed = Relocation { fork, provenance, ..with_status(Status::Failure, at_step(Step::Validating)) };
+    let new = retry(&failed, id(), CREATOR, None, raw_file()).unwrap();
+    assert_eq!(new.source, Source::Copy(provenance, raw_file()));
+    let created = create(new, STAFF, now());
+    assert_eq!((created.relocation.provenance, &created.relocation.fork), (provenance, &None));
+    assert!(dispatches(&created).is_empty());
+    assert!(upload_completed(&created.relocation, now()).is_some());
 }
