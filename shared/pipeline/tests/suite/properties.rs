@@ -230,13 +230,13 @@ impl World {
             Start::Drop => {}
             Start::Answer(answer) => self.answer(&message, &answer),
             Start::End(commit, answer) => {
-                assert!(self.commit(&*commit));
+                assert!(self.commit(&commit));
                 self.answer(&message, &answer);
             }
             Start::Run(commit) => {
                 assert_eq!(stored, None, "a visit with an outcome does not run again");
                 let started = commit.relocation.clone();
-                assert!(self.commit(&*commit));
+                assert!(self.commit(&commit));
                 let starts = self.starts.entry(message.visit()).or_default();
                 *starts += 1;
                 assert!(*starts <= message.task.attempts(), "{} has more attempts than it may", message.task);
