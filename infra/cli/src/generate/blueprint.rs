@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use super::place::Draw;
-use super::recipes::Rows;
+use super::recipes::Per;
 use super::words;
 
 /// What an export is to look like. The defaults make organisations of about 210 rows: 5 of them are about
@@ -75,15 +75,15 @@ impl Blueprint {
     }
 
     /// How many rows a recipe makes each time.
-    pub(super) fn rows_in(&self, rows: Rows) -> u64 {
+    pub(super) fn rows_in(&self, rows: Per) -> u64 {
         match rows {
-            Rows::PerOrganization(count) => count,
-            Rows::PerUser(count) => count * self.users(),
-            Rows::PerSeat(count) => count * self.seats(),
-            Rows::PerMember(count) => count * (self.seats() + 1),
-            Rows::PerTeam(count) => count * self.teams(),
-            Rows::PerProject(count) => count * self.projects(),
-            Rows::PerInstance(count) => count * u64::from(self.instance),
+            Per::Organization(count) => count,
+            Per::User(count) => count * self.users(),
+            Per::Seat(count) => count * self.seats(),
+            Per::Member(count) => count * (self.seats() + 1),
+            Per::Team(count) => count * self.teams(),
+            Per::Project(count) => count * self.projects(),
+            Per::Instance(count) => count * u64::from(self.instance),
         }
     }
 

@@ -23,31 +23,36 @@ use transfer::rows::{FileRow, RowWriter};
 pub use blueprint::{Blueprint, BlueprintError, Prefix};
 
 use place::Place;
-use recipes::{Recipe, Rows};
+use recipes::{Per, Recipe};
+
+/// The rows that one recipe makes; the recipes of a model follow each other.
+struct Table<'a> {
+    model: &'a Model,
+    recipe: &'static Recipe,
+    /// How many primary keys the recipes before this one took.
+    pk_offset: Pk,
+}
 
 /// Makes the export that a blueprint describes.
 #[derive(Debug)]
 pub struct Generator {
     catalog: Arc<Catalog>,
     blueprint: Blueprint,
-    /// For each model of the catalogue, in its order.
-    recipes: Vec<Option<&'static Recipe>>,
 }
 
 impl Generator {
-    /// A generator of rows of the catalogue's models; those that it has no recipe for get none.
+    /// A generator of rows of the catalogue's models; those that there is no recipe for get none.
     ///
     /// # Errors
     /// The blueprint contradicts itself.
     pub fn new(catalog: Arc<Catalog>, blueprint: Blueprint) -> Result<Self, BlueprintError> {
         blueprint.check()?;
-        let recipes = catalog.models().iter().map(|model| recipes::find(&model.name)).collect();
-        Ok(Self { catalog, blueprint, recipes })
+        Ok(Self { catalog, blueprint })
     }
 
     /// How many rows the export has.
     pub fn rows(&self) -> u64 {
-        self.tables().map(|(_, recipe)| self.blueprint.rows_in(recipe.rows) * self.repeats(recipe)).sum()
+        self.tables().iter().map(|table| self.rows_of(table.recipe)).sum()
     }
 
     /// The slug of an organisation, counted from 0.
@@ -66,11 +71,10 @@ impl Generator {
     /// The sink's.
     pub fn write<W: Write>(&self, sink: W, mut progress: impl FnMut()) -> io::Result<W> {
         let mut writer = RowWriter::new(sink);
-        for (model, recipe) in self.tables() {
-            let rows = self.blueprint.rows_in(recipe.rows);
-            for organization in 0..self.repeats(recipe) {
-                for index in 0..rows {
-                    writer.write(&self.row(model, recipe, organization, index))?;
+        for table in self.tables() {
+            for organization in 0..self.repeats(table.recipe) {
+                for index in 0..self.blueprint.rows_in(table.recipe.rows) {
+                    writer.write(&self.row(&table, organization, index))?;
                     progress();
                 }
             }
@@ -78,24 +82,33 @@ impl Generator {
         writer.finish()
     }
 
-    fn row(&self, model: &Model, recipe: &Recipe, organization: u64, index: u64) -> FileRow {
-        let place = Place::new(self, model, organization, index);
-        let pk = self.pk(recipe, organization, index);
-        FileRow { model: model.name.clone(), pk, fields: place.fields(recipe) }
+    fn row(&self, table: &Table<'_>, organization: u64, index: u64) -> FileRow {
+        let place = Place::new(self, table.model, organization, index);
+        let pk = self.pk(table.recipe, organization, index).saturating_add(table.pk_offset);
+        FileRow { model: table.model.name.clone(), pk, fields: place.fields(table.recipe) }
     }
 
-    fn tables(&self) -> impl Iterator<Item = (&Model, &'static Recipe)> {
-        self.catalog
-            .models()
-            .iter()
-            .zip(&self.recipes)
-            .filter_map(|(model, recipe)| Some((model, (*recipe)?)))
+    /// The rows of every recipe, in the order of the file.
+    fn tables(&self) -> Vec<Table<'_>> {
+        let mut tables = Vec::new();
+        for model in self.catalog.models() {
+            let mut pk_offset = 0;
+            for recipe in recipes::of(&model.name) {
+                tables.push(Table { model, recipe, pk_offset });
+                pk_offset += Pk::try_from(self.rows_of(recipe)).unwrap_or(Pk::MAX);
+            }
+        }
+        tables
+    }
+
+    fn rows_of(&self, recipe: &Recipe) -> u64 {
+        self.blueprint.rows_in(recipe.rows) * self.repeats(recipe)
     }
 
     /// How often the rows of a recipe come: once per organisation, or once in all.
     fn repeats(&self, recipe: &Recipe) -> u64 {
         match recipe.rows {
-            Rows::PerInstance(_) => 1,
+            Per::Instance(_) => 1,
             _ => self.blueprint.organizations(),
         }
     }

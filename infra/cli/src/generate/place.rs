@@ -7,7 +7,7 @@ use silo::{Fields, Pk};
 
 use super::Generator;
 use super::blueprint::Blueprint;
-use super::recipes::{self, Recipe, Rows};
+use super::recipes::{self, Per, Recipe};
 
 /// A row that is being made: the `index`-th one of its model in its organisation, both counted from 0.
 pub(super) struct Place<'a> {
@@ -67,9 +67,9 @@ impl<'a> Place<'a> {
     }
 
     fn pk_in(&self, organization: u64, model: &str, index: u64) -> Pk {
-        let Some(recipe) = recipes::find(model) else { return Pk::MAX };
+        let Some(recipe) = recipes::of(model).first() else { return Pk::MAX };
         let rows = self.blueprint().rows_in(recipe.rows).max(1);
-        let organization = if matches!(recipe.rows, Rows::PerInstance(_)) { 0 } else { organization };
+        let organization = if matches!(recipe.rows, Per::Instance(_)) { 0 } else { organization };
         self.generator.pk(recipe, organization, index % rows)
     }
 

@@ -23,33 +23,33 @@ pub(super) struct Recipe {
     /// The model.
     pub(super) model: &'static str,
     /// How many there are.
-    pub(super) rows: Rows,
+    pub(super) rows: Per,
     /// An object with the fields in which a row differs from what the catalogue says.
     pub(super) fields: fn(&Place<'_>) -> Value,
 }
 
 /// How many rows of a model there are.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Rows {
+pub(super) enum Per {
     /// So many in each organisation.
-    PerOrganization(u64),
+    Organization(u64),
     /// So many for each user who comes with an organisation.
-    PerUser(u64),
+    User(u64),
     /// So many for each user who is a member of an organisation.
-    PerSeat(u64),
+    Seat(u64),
     /// So many for each member of an organisation, who may be invited and no user yet.
-    PerMember(u64),
+    Member(u64),
     /// So many for each team.
-    PerTeam(u64),
+    Team(u64),
     /// So many for each project.
-    PerProject(u64),
+    Project(u64),
     /// So many in all, and only when an instance is wanted.
-    PerInstance(u64),
+    Instance(u64),
 }
 
-/// The recipe of a model.
-pub(super) fn find(model: &str) -> Option<&'static Recipe> {
-    static BY_MODEL: LazyLock<HashMap<&str, &Recipe>> = LazyLock::new(|| {
+/// The recipes of a model, in the order of their rows.
+pub(super) fn of(model: &str) -> &'static [&'static Recipe] {
+    static BY_MODEL: LazyLock<HashMap<&str, Vec<&Recipe>>> = LazyLock::new(|| {
         let parts = [
             instance::RECIPES,
             organizations::RECIPES,
@@ -58,9 +58,13 @@ pub(super) fn find(model: &str) -> Option<&'static Recipe> {
             alerts::RECIPES,
             dashboards::RECIPES,
         ];
-        parts.into_iter().flatten().map(|recipe| (recipe.model, recipe)).collect()
+        let mut by_model: HashMap<&str, Vec<&Recipe>> = HashMap::new();
+        for recipe in parts.into_iter().flatten() {
+            by_model.entry(recipe.model).or_default().push(recipe);
+        }
+        by_model
     });
-    BY_MODEL.get(model).copied()
+    BY_MODEL.get(model).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Rows about which the catalogue says all there is to say.

@@ -2,43 +2,39 @@
 
 use serde_json::{Value, json};
 
-use super::{Recipe, Rows, as_usual};
+use super::{Per, Recipe, as_usual};
 use crate::generate::place::Place;
 
 pub(super) const RECIPES: &[Recipe] = &[
-    Recipe { model: "sentry.rule", rows: Rows::PerProject(1), fields: rule },
-    Recipe { model: "sentry.ruleactivity", rows: Rows::PerProject(1), fields: activity },
-    Recipe { model: "sentry.rulesnooze", rows: Rows::PerOrganization(1), fields: rule_snooze },
-    Recipe { model: "sentry.neglectedrule", rows: Rows::PerOrganization(1), fields: neglected_rule },
-    Recipe { model: "sentry.snubaquery", rows: Rows::PerProject(1), fields: query },
-    Recipe { model: "sentry.snubaqueryeventtype", rows: Rows::PerProject(1), fields: query_event_type },
-    Recipe { model: "sentry.querysubscription", rows: Rows::PerProject(1), fields: subscription },
-    Recipe { model: "sentry.alertrule", rows: Rows::PerProject(1), fields: alert_rule },
-    Recipe { model: "sentry.alertruleprojects", rows: Rows::PerProject(1), fields: as_usual },
+    Recipe { model: "sentry.rule", rows: Per::Project(1), fields: rule },
+    Recipe { model: "sentry.ruleactivity", rows: Per::Project(1), fields: activity },
+    Recipe { model: "sentry.rulesnooze", rows: Per::Organization(1), fields: rule_snooze },
+    Recipe { model: "sentry.neglectedrule", rows: Per::Organization(1), fields: neglected_rule },
+    Recipe { model: "sentry.snubaquery", rows: Per::Project(1), fields: query },
+    Recipe { model: "sentry.snubaqueryeventtype", rows: Per::Project(1), fields: query_event_type },
+    Recipe { model: "sentry.querysubscription", rows: Per::Project(1), fields: subscription },
+    Recipe { model: "sentry.alertrule", rows: Per::Project(1), fields: alert_rule },
+    Recipe { model: "sentry.alertruleprojects", rows: Per::Project(1), fields: as_usual },
     Recipe {
         model: "sentry.alertruleexcludedprojects",
-        rows: Rows::PerOrganization(1),
+        rows: Per::Organization(1),
         fields: excluded_project,
     },
-    Recipe { model: "sentry.alertruleactivity", rows: Rows::PerProject(1), fields: activity },
+    Recipe { model: "sentry.alertruleactivity", rows: Per::Project(1), fields: activity },
     Recipe {
         model: "sentry.alertruleactivationcondition",
-        rows: Rows::PerOrganization(1),
+        rows: Per::Organization(1),
         fields: activation_condition,
     },
-    Recipe { model: "sentry.alertruletrigger", rows: Rows::PerProject(1), fields: trigger },
-    Recipe { model: "sentry.alertruletriggerexclusion", rows: Rows::PerOrganization(1), fields: as_usual },
-    Recipe { model: "sentry.incident", rows: Rows::PerOrganization(1), fields: incident },
-    Recipe { model: "sentry.incidentactivity", rows: Rows::PerOrganization(1), fields: incident_activity },
-    Recipe { model: "sentry.incidentsnapshot", rows: Rows::PerOrganization(1), fields: incident_snapshot },
-    Recipe { model: "sentry.incidentsubscription", rows: Rows::PerOrganization(1), fields: as_usual },
-    Recipe { model: "sentry.incidenttrigger", rows: Rows::PerOrganization(1), fields: incident_trigger },
-    Recipe {
-        model: "sentry.pendingincidentsnapshot",
-        rows: Rows::PerOrganization(1),
-        fields: pending_snapshot,
-    },
-    Recipe { model: "sentry.timeseriessnapshot", rows: Rows::PerOrganization(1), fields: time_series },
+    Recipe { model: "sentry.alertruletrigger", rows: Per::Project(1), fields: trigger },
+    Recipe { model: "sentry.alertruletriggerexclusion", rows: Per::Organization(1), fields: as_usual },
+    Recipe { model: "sentry.incident", rows: Per::Organization(1), fields: incident },
+    Recipe { model: "sentry.incidentactivity", rows: Per::Organization(1), fields: incident_activity },
+    Recipe { model: "sentry.incidentsnapshot", rows: Per::Organization(1), fields: incident_snapshot },
+    Recipe { model: "sentry.incidentsubscription", rows: Per::Organization(1), fields: as_usual },
+    Recipe { model: "sentry.incidenttrigger", rows: Per::Organization(1), fields: incident_trigger },
+    Recipe { model: "sentry.pendingincidentsnapshot", rows: Per::Organization(1), fields: pending_snapshot },
+    Recipe { model: "sentry.timeseriessnapshot", rows: Per::Organization(1), fields: time_series },
 ];
 
 /// What an entry of a history is about: that something was made.

@@ -2,21 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{Recipe, Rows};
+use super::{Per, Recipe};
 use crate::generate::place::Place;
 
 pub(super) const RECIPES: &[Recipe] = &[
-    Recipe { model: "sentry.dashboard", rows: Rows::PerOrganization(1), fields: dashboard },
-    Recipe { model: "sentry.dashboardtombstone", rows: Rows::PerOrganization(1), fields: tombstone },
-    Recipe { model: "sentry.dashboardwidget", rows: Rows::PerOrganization(WIDGETS), fields: widget },
-    Recipe {
-        model: "sentry.dashboardwidgetquery",
-        rows: Rows::PerOrganization(WIDGETS),
-        fields: widget_query,
-    },
+    Recipe { model: "sentry.dashboard", rows: Per::Organization(1), fields: dashboard },
+    Recipe { model: "sentry.dashboardtombstone", rows: Per::Organization(1), fields: tombstone },
+    Recipe { model: "sentry.dashboardwidget", rows: Per::Organization(WIDGETS), fields: widget },
+    Recipe { model: "sentry.dashboardwidgetquery", rows: Per::Organization(WIDGETS), fields: widget_query },
     Recipe {
         model: "sentry.dashboardwidgetqueryondemand",
-        rows: Rows::PerOrganization(WIDGETS),
+        rows: Per::Organization(WIDGETS),
         fields: on_demand,
     },
 ];

@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{Recipe, Rows, as_usual};
+use super::{Per, Recipe, as_usual};
 use crate::generate::place::Place;
 
 pub(super) const RECIPES: &[Recipe] = &[
-    Recipe { model: "sentry.controloption", rows: Rows::PerInstance(2), fields: control_option },
-    Recipe { model: "sentry.option", rows: Rows::PerInstance(4), fields: option },
-    Recipe { model: "sentry.relay", rows: Rows::PerInstance(2), fields: relay },
-    Recipe { model: "sentry.relayusage", rows: Rows::PerInstance(2), fields: relay_usage },
-    Recipe { model: "sentry.userrole", rows: Rows::PerInstance(1), fields: user_role },
-    Recipe { model: "sentry.userroleuser", rows: Rows::PerInstance(1), fields: as_usual },
-    Recipe { model: "sentry.userpermission", rows: Rows::PerInstance(2), fields: user_permission },
-    Recipe { model: "sentry.apitoken", rows: Rows::PerInstance(1), fields: api_token },
-    Recipe { model: "sentry.apiauthorization", rows: Rows::PerInstance(1), fields: api_authorization },
+    Recipe { model: "sentry.controloption", rows: Per::Instance(2), fields: control_option },
+    Recipe { model: "sentry.option", rows: Per::Instance(4), fields: option },
+    Recipe { model: "sentry.relay", rows: Per::Instance(2), fields: relay },
+    Recipe { model: "sentry.relayusage", rows: Per::Instance(2), fields: relay_usage },
+    Recipe { model: "sentry.userrole", rows: Per::Instance(1), fields: user_role },
+    Recipe { model: "sentry.userroleuser", rows: Per::Instance(1), fields: as_usual },
+    Recipe { model: "sentry.userpermission", rows: Per::Instance(2), fields: user_permission },
+    Recipe { model: "sentry.apitoken", rows: Per::Instance(1), fields: api_token },
+    Recipe { model: "sentry.apiauthorization", rows: Per::Instance(1), fields: api_authorization },
 ];
 
 /// Options of an instance, as (key, value). The last one never leaves its instance (SPEC §8).

@@ -2,29 +2,25 @@
 
 use serde_json::{Value, json};
 
-use super::{Recipe, Rows};
+use super::{Per, Recipe};
 use crate::generate::place::Place;
 use crate::generate::words;
 
 pub(super) const RECIPES: &[Recipe] = &[
-    Recipe { model: "sentry.organization", rows: Rows::PerOrganization(1), fields: organization },
-    Recipe { model: "sentry.organizationoption", rows: Rows::PerOrganization(1), fields: option },
-    Recipe { model: "sentry.orgauthtoken", rows: Rows::PerOrganization(1), fields: auth_token },
-    Recipe { model: "sentry.datasecrecywaiver", rows: Rows::PerOrganization(1), fields: secrecy_waiver },
-    Recipe { model: "sentry.environment", rows: Rows::PerOrganization(2), fields: environment },
-    Recipe { model: "sentry.savedsearch", rows: Rows::PerOrganization(1), fields: saved_search },
-    Recipe { model: "sentry.projecttemplate", rows: Rows::PerOrganization(1), fields: project_template },
+    Recipe { model: "sentry.organization", rows: Per::Organization(1), fields: organization },
+    Recipe { model: "sentry.organizationoption", rows: Per::Organization(1), fields: option },
+    Recipe { model: "sentry.orgauthtoken", rows: Per::Organization(1), fields: auth_token },
+    Recipe { model: "sentry.datasecrecywaiver", rows: Per::Organization(1), fields: secrecy_waiver },
+    Recipe { model: "sentry.environment", rows: Per::Organization(2), fields: environment },
+    Recipe { model: "sentry.savedsearch", rows: Per::Organization(1), fields: saved_search },
+    Recipe { model: "sentry.projecttemplate", rows: Per::Organization(1), fields: project_template },
     Recipe {
         model: "sentry.projecttemplateoption",
-        rows: Rows::PerOrganization(1),
+        rows: Per::Organization(1),
         fields: project_template_option,
     },
-    Recipe {
-        model: "sentry.notificationaction",
-        rows: Rows::PerOrganization(1),
-        fields: notification_action,
-    },
-    Recipe { model: "sentry.team", rows: Rows::PerTeam(1), fields: team },
+    Recipe { model: "sentry.notificationaction", rows: Per::Organization(1), fields: notification_action },
+    Recipe { model: "sentry.team", rows: Per::Team(1), fields: team },
 ];
 
 /// Every organisation has these.

@@ -2,25 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::{Recipe, Rows};
+use super::{Per, Recipe};
 use crate::generate::place::Place;
 use crate::generate::words;
 
 pub(super) const RECIPES: &[Recipe] = &[
-    Recipe { model: "sentry.user", rows: Rows::PerUser(1), fields: user },
-    Recipe { model: "sentry.email", rows: Rows::PerUser(1), fields: email },
-    Recipe { model: "sentry.useremail", rows: Rows::PerUser(1), fields: user_email },
-    Recipe { model: "sentry.useroption", rows: Rows::PerUser(1), fields: user_option },
-    Recipe { model: "sentry.recentsearch", rows: Rows::PerUser(1), fields: recent_search },
-    Recipe { model: "sentry.projectbookmark", rows: Rows::PerUser(1), fields: project_bookmark },
-    Recipe { model: "sentry.groupsearchview", rows: Rows::PerOrganization(1), fields: group_search_view },
-    Recipe { model: "sentry.organizationmember", rows: Rows::PerMember(1), fields: member },
-    Recipe { model: "sentry.organizationmemberteam", rows: Rows::PerSeat(1), fields: member_team },
-    Recipe {
-        model: "sentry.organizationaccessrequest",
-        rows: Rows::PerOrganization(1),
-        fields: access_request,
-    },
+    Recipe { model: "sentry.user", rows: Per::User(1), fields: user },
+    Recipe { model: "sentry.email", rows: Per::User(1), fields: email },
+    Recipe { model: "sentry.useremail", rows: Per::User(1), fields: user_email },
+    Recipe { model: "sentry.useroption", rows: Per::User(1), fields: user_option },
+    Recipe { model: "sentry.recentsearch", rows: Per::User(1), fields: recent_search },
+    Recipe { model: "sentry.projectbookmark", rows: Per::User(1), fields: project_bookmark },
+    Recipe { model: "sentry.groupsearchview", rows: Per::Organization(1), fields: group_search_view },
+    Recipe { model: "sentry.organizationmember", rows: Per::Member(1), fields: member },
+    Recipe { model: "sentry.organizationmemberteam", rows: Per::Seat(1), fields: member_team },
+    Recipe { model: "sentry.organizationaccessrequest", rows: Per::Organization(1), fields: access_request },
 ];
 
 fn username(place: &Place<'_>) -> String {

@@ -2,44 +2,38 @@
 
 use serde_json::{Value, json};
 
-use super::{Recipe, Rows, as_usual};
+use super::{Per, Recipe, as_usual};
 use crate::generate::place::Place;
 use crate::generate::words;
 
 pub(super) const RECIPES: &[Recipe] = &[
-    Recipe { model: "sentry.project", rows: Rows::PerProject(1), fields: project },
-    Recipe { model: "sentry.projectkey", rows: Rows::PerProject(1), fields: key },
-    Recipe { model: "sentry.projectoption", rows: Rows::PerProject(OPTIONS), fields: option },
-    Recipe { model: "sentry.projectownership", rows: Rows::PerProject(1), fields: ownership },
-    Recipe { model: "sentry.projectteam", rows: Rows::PerProject(1), fields: as_usual },
-    Recipe { model: "sentry.projectredirect", rows: Rows::PerOrganization(1), fields: redirect },
-    Recipe { model: "sentry.environmentproject", rows: Rows::PerProject(ENVIRONMENTS), fields: environment },
-    Recipe { model: "sentry.monitor", rows: Rows::PerProject(1), fields: monitor },
-    Recipe { model: "sentry.counter", rows: Rows::PerProject(1), fields: counter },
+    Recipe { model: "sentry.project", rows: Per::Project(1), fields: project },
+    Recipe { model: "sentry.projectkey", rows: Per::Project(1), fields: key },
+    Recipe { model: "sentry.projectoption", rows: Per::Project(OPTIONS), fields: option },
+    // An import gives these the primary keys of the rows that it made with the projects, which come last.
+    Recipe { model: "sentry.projectoption", rows: Per::Project(1), fields: epoch },
+    Recipe { model: "sentry.projectownership", rows: Per::Project(1), fields: ownership },
+    Recipe { model: "sentry.projectteam", rows: Per::Project(1), fields: as_usual },
+    Recipe { model: "sentry.projectredirect", rows: Per::Organization(1), fields: redirect },
+    Recipe { model: "sentry.environmentproject", rows: Per::Project(ENVIRONMENTS), fields: environment },
+    Recipe { model: "sentry.monitor", rows: Per::Project(1), fields: monitor },
+    Recipe { model: "sentry.counter", rows: Per::Project(1), fields: counter },
     Recipe {
         model: "sentry.spanattributeextractionruleconfig",
-        rows: Rows::PerOrganization(1),
+        rows: Per::Organization(1),
         fields: span_config,
     },
     Recipe {
         model: "sentry.spanattributeextractionrulecondition",
-        rows: Rows::PerOrganization(1),
+        rows: Per::Organization(1),
         fields: span_condition,
     },
-    Recipe {
-        model: "sentry.customdynamicsamplingrule",
-        rows: Rows::PerOrganization(1),
-        fields: sampling_rule,
-    },
-    Recipe {
-        model: "sentry.customdynamicsamplingruleproject",
-        rows: Rows::PerOrganization(1),
-        fields: as_usual,
-    },
-    Recipe { model: "sentry.notificationactionproject", rows: Rows::PerOrganization(1), fields: as_usual },
+    Recipe { model: "sentry.customdynamicsamplingrule", rows: Per::Organization(1), fields: sampling_rule },
+    Recipe { model: "sentry.customdynamicsamplingruleproject", rows: Per::Organization(1), fields: as_usual },
+    Recipe { model: "sentry.notificationactionproject", rows: Per::Organization(1), fields: as_usual },
 ];
 
-const OPTIONS: u64 = 3;
+const OPTIONS: u64 = 2;
 const ENVIRONMENTS: u64 = 2;
 
 /// The slug of a project: unique in its organisation by its number.
@@ -72,12 +66,15 @@ fn key(place: &Place<'_>) -> Value {
 
 fn option(place: &Place<'_>) -> Value {
     let (key, value) = match place.index % OPTIONS {
-        0 => ("sentry:relay-rev", json!(format!("\"{}\"", place.draw("revision").hex(32)))),
-        1 => ("sentry:relay-rev-lastchange", json!(format!("\"{}\"", place.date(0)))),
-        // Every project has this one from its beginning; the file's takes its place.
-        _ => ("sentry:option-epoch", json!(12)),
+        0 => ("sentry:relay-rev", place.draw("revision").hex(32)),
+        _ => ("sentry:relay-rev-lastchange", place.date(0)),
     };
-    json!({ "project": place.pk("sentry.project", place.index / OPTIONS), "key": key, "value": value })
+    let project = place.pk("sentry.project", place.index / OPTIONS);
+    json!({ "project": project, "key": key, "value": format!("\"{value}\"") })
+}
+
+fn epoch(_: &Place<'_>) -> Value {
+    json!({ "key": "sentry:option-epoch", "value": 12 })
 }
 
 fn ownership(place: &Place<'_>) -> Value {

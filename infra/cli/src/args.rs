@@ -1,0 +1,39 @@
+//! The program's arguments.
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{compare, decrypt, encrypt, export, generate, import};
+
+/// Relocates tenants' data into a live cell, and rehearses that on your machine
+#[derive(Debug, Parser)]
+#[command(name = "relocate", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Answer in JSON, for machines: results on standard output, errors on standard error
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done · 1 findings, or a failed relocation · 2 it could not be run as it was asked
+
+A file named - is standard input or output. Exports may be plain JSON or sealed tarballs; their content
+tells which.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Encrypt(encrypt::Args),
+    Decrypt(decrypt::Args),
+    Import(import::Args),
+    Export(export::Args),
+    Compare(compare::Args),
+    Generate(generate::Args),
+}
+
+/// Whether machines listen, also when the arguments as a whole cannot be understood.
+pub(crate) fn asks_for_json(args: &[OsString]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
+}

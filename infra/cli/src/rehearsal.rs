@@ -1,0 +1,100 @@
+//! An instance in memory: what a rehearsal imports into and exports from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use catalog::{Catalog, ImportScope};
+use futures::executor::block_on;
+use silo::{Filter, LoadError, MemorySilo, Row, Silos};
+use transfer::export::{ExportError, ExportRequest, export};
+use transfer::rows::{FileRow, ReadError, RowReader};
+
+use crate::error::CliError;
+use crate::input::Input;
+use crate::output::{self, Output};
+use crate::progress::Progress;
+use crate::terminal::Terminal;
+
+/// Two silos in memory.
+pub(crate) struct Rehearsal {
+    catalog: Arc<Catalog>,
+    cell: MemorySilo,
+    control: MemorySilo,
+}
+
+/// Why a file is no state of an instance. `position` counts its rows from 1.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StateError {
+    #[error("it cannot be read as an export")]
+    Read(#[from] ReadError),
+    #[error("row {position} is of `{model}`, which the catalogue does not know")]
+    UnknownModel { position: u64, model: String },
+    #[error("row {position} contradicts the rows before it")]
+    Contradiction { position: u64, source: LoadError },
+}
+
+impl Rehearsal {
+    /// An instance with nothing in it.
+    pub(crate) fn empty() -> Self {
+        let catalog = Catalog::builtin();
+        let (cell, control) = (MemorySilo::new(Arc::clone(&catalog)), MemorySilo::new(Arc::clone(&catalog)));
+        Self { catalog, cell, control }
+    }
+
+    /// The instance that a global export tells of.
+    pub(crate) fn load(file: &Input, terminal: &Terminal) -> Result<Self, CliError> {
+        let rehearsal = Self::empty();
+        let progress = Progress::of_bytes(terminal, "loading", file.bytes());
+        let mut rows = RowReader::new(progress.watch(file.read()?));
+        let failed = |source| CliError::State { path: file.name().to_owned(), source };
+        while let Some(row) = rows.next_row().map_err(|error| failed(error.into()))? {
+            rehearsal.put(row, rows.rows_read()).map_err(failed)?;
+        }
+        Ok(rehearsal)
+    }
+
+    /// Rows of models that newer versions dropped are left out; other unknown rows would be lost in silence.
+    fn put(&self, row: FileRow, position: u64) -> Result<(), StateError> {
+        let FileRow { model: name, pk, fields } = row;
+        match self.catalog.find(&name) {
+            Some(model) => {
+                let loaded = self.silos().of(model).load(model, Row { pk, fields });
+                loaded.map_err(|source| StateError::Contradiction { position, source })
+            }
+            None if self.catalog.is_removed_model(&name) => Ok(()),
+            None => Err(StateError::UnknownModel { position, model: name }),
+        }
+    }
+
+    /// The catalogue of both silos.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(crate) fn silos(&self) -> Silos<'_, MemorySilo> {
+        Silos { cell: &self.cell, control: &self.control }
+    }
+
+    /// Writes the whole state as a global export; answers with the number of rows.
+    pub(crate) fn save(&self, path: &Path, terminal: &mut Terminal) -> Result<u64, CliError> {
+        self.export(&ExportRequest { scope: ImportScope::Global, filter: Filter::All }, path, path, terminal)
+    }
+
+    /// Exports into a file. `source` is what the state is called when it cannot be exported from.
+    pub(crate) fn export(
+        &self,
+        request: &ExportRequest,
+        source: &Path,
+        path: &Path,
+        terminal: &mut Terminal,
+    ) -> Result<u64, CliError> {
+        let output = Output::create(path, terminal)?;
+        let (output, rows) =
+            block_on(export(self.silos(), request, output)).map_err(|error| match error {
+                ExportError::Write(error) => output::failed(path, error),
+                error => CliError::Export { path: source.to_owned(), source: error },
+            })?;
+        output.finish()?;
+        Ok(rows)
+    }
+}
