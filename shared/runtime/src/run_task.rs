@@ -61,7 +61,8 @@ where
     let message: TaskMessage = match serde_json::from_str(&received.body) {
         Ok(message) => message,
         Err(error) => {
-            error!(error = %Chain(&error), "the message is no task message");
+            // The error itself may quote the message; where it lies is enough.
+            error!(line = error.line(), column = error.column(), "the message is no task message");
             return Handled::Failed;
         }
     };
