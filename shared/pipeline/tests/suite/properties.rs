@@ -372,13 +372,15 @@ proptest! {
     }
 }
 
-/// However the machine is disturbed, as long as each disturbance ends, the relocation does too: it is
-/// delivered, relayed and finished until nothing is left to do.
-fn run_to_the_end(world: &mut World) {
-    for _ in 0..1_000 {
+/// Delivers, finishes and relays until the relocation has ended, and lets `meddle` do something each time
+/// between the delivery and the end of the body. `way` says what the body of the latest task comes to.
+fn run_to_the_end(world: &mut World, mut meddle: impl FnMut(&mut World), way: impl Fn(OrderedTask) -> u8) {
+    for _ in 0..200 {
         world.act(Op::Relay);
         world.act(Op::Deliver(0));
-        world.act(Op::Finish { body: 0, way: 9, answer_is_lost: false });
+        meddle(world);
+        let task = world.read().latest_task.unwrap();
+        world.act(Op::Finish { body: 0, way: way(task), answer_is_lost: false });
         if !world.read().status.is_active() {
             return;
         }
@@ -386,11 +388,21 @@ fn run_to_the_end(world: &mut World) {
     panic!("it never ends: {:?}", world.read());
 }
 
-#[test]
-fn undisturbed_it_succeeds() {
+/// The body of every task is done at once.
+const fn done(_: OrderedTask) -> u8 {
+    9
+}
+
+fn uploaded() -> World {
     let mut world = World::new();
     world.act(Op::Do(Deed::Upload));
-    run_to_the_end(&mut world);
+    world
+}
+
+#[test]
+fn undisturbed_it_succeeds() {
+    let mut world = uploaded();
+    run_to_the_end(&mut world, |_| {}, done);
     let relocation = world.read();
     assert_eq!((relocation.status, relocation.step), (Status::Success, Step::Completed));
     assert_eq!(relocation.validation.unwrap().status, ValidationStatus::Valid);
@@ -399,33 +411,25 @@ fn undisturbed_it_succeeds() {
 
 #[test]
 fn paused_before_every_step_it_succeeds() {
-    let mut world = World::new();
-    world.act(Op::Do(Deed::Upload));
+    let mut world = uploaded();
     let mut pauses = 0;
-    while world.read().status.is_active() {
-        world.act(Op::Do(Deed::Pause(None)));
+    let pause_and_go_on = |world: &mut World| {
         if world.read().status == Status::Pause {
             pauses += 1;
             world.act(Op::Do(Deed::Unpause(None)));
         }
-        world.act(Op::Relay);
-        world.act(Op::Deliver(0));
-        world.act(Op::Finish { body: 0, way: 9, answer_is_lost: false });
-    }
+        world.act(Op::Do(Deed::Pause(None)));
+    };
+    run_to_the_end(&mut world, pause_and_go_on, done);
     assert_eq!((world.read().status, pauses), (Status::Success, 5));
     assert_eq!(world.read().generation, Generation(6));
 }
 
 #[test]
 fn three_validation_runs_that_break_off_are_enough() {
-    let mut world = World::new();
-    world.act(Op::Do(Deed::Upload));
-    while world.read().status.is_active() {
-        world.act(Op::Relay);
-        world.act(Op::Deliver(0));
-        let polls = world.read().latest_task == Some(OrderedTask::ValidatingPoll);
-        world.act(Op::Finish { body: 0, way: if polls { 5 } else { 9 }, answer_is_lost: false });
-    }
+    let mut world = uploaded();
+    let time_out = |task| if task == OrderedTask::ValidatingPoll { 5 } else { done(task) };
+    run_to_the_end(&mut world, |_| {}, time_out);
     let relocation = world.read();
     assert_eq!(relocation.failure_reason, Some(ErrorCode::ValidationRunsExhausted.into()));
     let validation = relocation.validation.unwrap();
@@ -434,23 +438,17 @@ fn three_validation_runs_that_break_off_are_enough() {
 
 #[test]
 fn recovered_at_every_task_it_succeeds() {
-    let mut world = World::new();
-    world.act(Op::Do(Deed::Upload));
-    let recoverable =
-        |task: OrderedTask| !matches!(task, OrderedTask::ValidatingPoll | OrderedTask::ValidatingComplete);
+    let mut world = uploaded();
     let mut recovered = BTreeSet::new();
-    while world.read().status != Status::Success {
-        world.act(Op::Relay);
-        world.act(Op::Deliver(0));
+    let fail_and_recover = |world: &mut World| {
         let task = world.read().latest_task.unwrap();
-        if recoverable(task) && recovered.insert(task) {
+        let judges = matches!(task, OrderedTask::ValidatingPoll | OrderedTask::ValidatingComplete);
+        if !judges && recovered.insert(task) {
             world.act(Op::Do(Deed::DeadLetter));
-            world.act(Op::Finish { body: 0, way: 9, answer_is_lost: false });
             world.act(Op::Do(Deed::Recover(None)));
-        } else {
-            world.act(Op::Finish { body: 0, way: 9, answer_is_lost: false });
         }
-    }
-    assert_eq!(recovered.len(), 14);
+    };
+    run_to_the_end(&mut world, fail_and_recover, done);
+    assert_eq!((world.read().status, recovered.len()), (Status::Success, 14));
     assert_eq!(world.read().generation, Generation(15));
 }
