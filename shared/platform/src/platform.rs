@@ -22,7 +22,13 @@ pub struct Platform {
 impl Platform {
     /// What this configuration names, in the account and region that the environment names.
     pub async fn new(config: Config) -> Self {
-        Self { aws: configuration().await, config }
+        Self::with(configuration().await, config)
+    }
+
+    /// What this configuration names, reached in a way of one's own.
+    #[must_use]
+    pub const fn with(aws: SdkConfig, config: Config) -> Self {
+        Self { aws, config }
     }
 
     /// The configuration.
@@ -53,13 +59,13 @@ impl Platform {
     /// The cell's silo.
     #[must_use]
     pub fn cell(&self, catalog: Arc<Catalog>) -> DynamoSilo {
-        DynamoSilo::new(aws_sdk_dynamodb::Client::new(&self.aws), &self.config.cell_table, catalog)
+        DynamoSilo::connect(&self.aws, &self.config.cell_table, catalog)
     }
 
     /// Control's silo.
     #[must_use]
     pub fn control(&self, catalog: Arc<Catalog>) -> DynamoSilo {
-        DynamoSilo::new(aws_sdk_dynamodb::Client::new(&self.aws), &self.config.control_table, catalog)
+        DynamoSilo::connect(&self.aws, &self.config.control_table, catalog)
     }
 
     /// Artifacts and uploads.

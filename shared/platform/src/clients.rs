@@ -1,0 +1,20 @@
+//! How this product reaches AWS.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+/// The longest silence after a request. The SDK waits for ever, so that a connection that dies unnoticed would
+/// take the whole time of a function; copying a part of an object is what takes longest.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The configuration that every client is made from: region, credentials and endpoint come from the environment,
+/// as every AWS tool reads them.
+///
+/// The SDK's behaviour is pinned: an upgrade of the crate does not change how requests are retried or
+/// timed.
+pub async fn configuration() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().read_timeout(SILENCE).build();
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts).load().await
+}

@@ -1,0 +1,201 @@
+//! Every key of every table is made here. README.md has them as a table, which a test compares with this file.
+
+pub(crate) mod relocations;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use silo::{ChunkPosition, Pk, UniqueKey};
+use uuid::Uuid;
+
+/// Partition key of every table.
+pub(crate) const PK: &str = "pk";
+/// Sort key of every table.
+pub(crate) const SK: &str = "sk";
+
+/// How many primary keys share a partition.
+const BLOCK: Pk = 256;
+
+/// The key of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+
+    /// The key of an item, or of its entry in an index.
+    pub(crate) fn of_item(item: &HashMap<String, AttributeValue>) -> Option<Self> {
+        let text = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+        Some(Self { pk: text(PK)?, sk: text(SK)? })
+    }
+
+    /// The key as attributes of an item.
+    pub(crate) fn attributes(self) -> HashMap<String, AttributeValue> {
+        [(PK.to_owned(), AttributeValue::S(self.pk)), (SK.to_owned(), AttributeValue::S(self.sk))].into()
+    }
+}
+
+/// A number as it sorts among strings.
+pub(crate) fn padded(number: impl std::fmt::Display) -> String {
+    format!("{number:0>20}")
+}
+
+/// The number that [`padded`] made a sort key of.
+pub(crate) fn number(padded: &str) -> Option<Pk> {
+    padded.parse().ok()
+}
+
+// ---- A silo --------------------------------------------------------------------------------------------
+
+/// The block that a row stands in.
+pub(crate) fn block_of(pk: Pk) -> Pk {
+    pk / BLOCK
+}
+
+/// The highest primary key of a block.
+pub(crate) fn end_of_block(block: Pk) -> Pk {
+    block.saturating_mul(BLOCK).saturating_add(BLOCK - 1)
+}
+
+/// The partition of a block's rows.
+pub(crate) fn rows(model: &str, block: Pk) -> String {
+    format!("{model}#{}", padded(block))
+}
+
+/// The sort key of a row, here and in every index.
+pub(crate) fn row_sort(pk: Pk) -> String {
+    padded(pk)
+}
+
+/// A row.
+pub(crate) fn row(model: &str, pk: Pk) -> Key {
+    Key::new(rows(model, block_of(pk)), row_sort(pk))
+}
+
+/// The value of a row's attribute `fk<slot>`.
+pub(crate) fn reference(model: &str, field: &str, target: Pk) -> String {
+    format!("{model}.{field}#{}", padded(target))
+}
+
+/// The attribute that holds a row's reference, and the index over it.
+pub(crate) fn slot(slot: usize) -> String {
+    format!("fk{slot}")
+}
+
+/// The attribute that a privileged row has, and the index over it.
+pub(crate) const PRIVILEGED: &str = "privileged";
+
+/// The unique values of a row.
+pub(crate) fn unique(model: &str, set: &str, key: &UniqueKey) -> Key {
+    Key::new(format!("U#{model}#{set}#{}", key.hash), "UNIQUE")
+}
+
+/// The partition of the blocks that a model has rows in.
+pub(crate) fn blocks(model: &str) -> String {
+    format!("BLOCKS#{model}")
+}
+
+/// A block.
+pub(crate) fn block(model: &str, block: Pk) -> Key {
+    Key::new(blocks(model), padded(block))
+}
+
+/// A model's sequence of primary keys.
+pub(crate) fn sequence(model: &str) -> Key {
+    Key::new(format!("SEQ#{model}"), "SEQ")
+}
+
+/// The partition of what is known of an import.
+pub(crate) fn import(import: Uuid) -> String {
+    format!("I#{import}")
+}
+
+/// The plan of an import.
+pub(crate) fn plan(id: Uuid) -> Key {
+    Key::new(import(id), PLAN)
+}
+
+/// The sort key of a plan, which stands among the chunks.
+pub(crate) const PLAN: &str = "PLAN";
+
+/// A chunk of an import.
+pub(crate) fn chunk(id: Uuid, position: &ChunkPosition) -> Key {
+    Key::new(import(id), format!("{}#{}", position.model, padded(position.min_ordinal)))
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::Catalog;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The rows of the README's tables as (item, pk, sk), with the placeholders filled in.
+    fn documented() -> Vec<(String, String, String)> {
+        let fill = |cell: &str| {
+            [
+                ("<primary key / 256:20>", "00000000000000000001"),
+                ("<primary key:20>", "00000000000000000300"),
+                ("<first ordinal:20>", "00000000000000000042"),
+                ("<import uuid>", "00000000-0000-0000-0000-000000000007"),
+                ("<model>", "sentry.project"),
+                ("<set>", "organization+slug"),
+                ("<hash>", "2abf1e7e2f5f4c0f"),
+            ]
+            .iter()
+            .fold(cell.trim().trim_matches('`').to_owned(), |cell, (name, value)| cell.replace(name, value))
+        };
+        let table = include_str!("../README.md").lines().filter(|line| line.starts_with("| "));
+        let cells = table.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+        let keyed = cells.filter(|cells| cells.len() >= 5 && cells[2].starts_with('`') && cells[1] != "item");
+        keyed.map(|cells| (cells[1].to_owned(), fill(cells[2]), fill(cells[3]))).collect()
+    }
+
+    #[test]
+    fn the_readme_has_every_key_of_a_silo() {
+        let catalog = Catalog::builtin();
+        let model = catalog.find("sentry.project").expect("the catalogue has projects");
+        let unique_key = UniqueKey { model: model.id, set: 0, hash: "2abf1e7e2f5f4c0f".to_owned() };
+        let id = Uuid::from_u128(7);
+        let position = ChunkPosition::new(model, 42);
+        for (item, key) in [
+            ("row", row(&model.name, 300)),
+            ("unique values", unique(&model.name, &model.uniques[0].name(), &unique_key)),
+            ("block", block(&model.name, block_of(300))),
+            ("sequence", sequence(&model.name)),
+            ("import plan", plan(id)),
+            ("import chunk", chunk(id, &position)),
+        ] {
+            assert!(
+                documented().contains(&(item.to_owned(), key.pk.clone(), key.sk.clone())),
+                "{item}: {key:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_readme_says_how_unique_values_are_hashed() {
+        let catalog = Catalog::builtin();
+        let project = catalog.find("sentry.project").expect("the catalogue has projects");
+        let fields = json!({ "organization": 17, "slug": "my-project" });
+        let keys = UniqueKey::of(project, fields.as_object().expect("an object"));
+        // python3 -c 'import hashlib; print(hashlib.sha256(b"[17,\"my-project\"]").hexdigest()[:32])'
+        assert_eq!(keys[0].hash, "18c3d4f123b91210916a310b8ed910f1");
+        assert!(include_str!("../README.md").contains(r#"`[17,"my-project"]`"#));
+    }
+
+    #[test]
+    fn numbers_sort_as_numbers() {
+        let numbers = [0, 1, 9, 10, 255, 256, 99_999, Pk::MAX];
+        let keys: Vec<String> = numbers.iter().map(|pk| row_sort(*pk)).collect();
+        assert!(keys.is_sorted());
+        assert!(keys.iter().all(|key| key.len() == 20));
+        assert_eq!(keys.iter().filter_map(|key| number(key)).collect::<Vec<_>>(), numbers);
+        assert_eq!(end_of_block(block_of(Pk::MAX)), Pk::MAX);
+    }
+}

@@ -1,0 +1,168 @@
+//! Rows, plans and chunks as items (README.md, "A silo").
+
+use std::io::Read as _;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use catalog::Model;
+use flate2::read::ZlibDecoder;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use silo::{Fields, PLAIN_LIMIT, Pk, Row, Stored, pack, volume};
+
+use crate::attribute::{self, NotJson};
+use crate::keys::{self, Key, SK};
+use crate::table::Item;
+
+const FIELDS: &str = "fields";
+const PACKED: &str = "packed";
+const REVISION: &str = "revision";
+pub(super) const HOLDER: &str = "holder";
+
+/// An item that is not what its key says.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Corrupt {
+    #[error("the item lacks `{0}`, or has it in another form")]
+    Attribute(&'static str),
+    #[error("a field cannot be read")]
+    Field(#[from] NotJson),
+    #[error("the packed fields cannot be unpacked")]
+    Packed(#[source] std::io::Error),
+    #[error("the fields are not what was stored")]
+    Json(#[from] serde_json::Error),
+}
+
+/// The row as an item; none when it is larger than an item can be.
+pub(super) fn from_row(model: &Model, row: &Row, revision: u64) -> Option<Item> {
+    let mut item = from_fields(keys::row(&model.name, row.pk), &row.fields)?;
+    item.insert(REVISION.to_owned(), AttributeValue::N(revision.to_string()));
+    for (slot, key) in model.keys.iter().enumerate() {
+        if let Some(target) = row.key(&key.field) {
+            let reference = keys::reference(&model.name, &key.field, target);
+            item.insert(keys::slot(slot), AttributeValue::S(reference));
+        }
+    }
+    if model.privileged.iter().any(|field| row.fields.get(field) == Some(&Value::Bool(true))) {
+        item.insert(keys::PRIVILEGED.to_owned(), AttributeValue::S(model.name.clone()));
+    }
+    Some(item)
+}
+
+/// The row that an item holds.
+pub(super) fn to_row(item: &Item) -> Result<Stored, Corrupt> {
+    let revision = match item.get(REVISION) {
+        None => 0,
+        Some(AttributeValue::N(revision)) => revision.parse().map_err(|_| Corrupt::Attribute(REVISION))?,
+        Some(_) => return Err(Corrupt::Attribute(REVISION)),
+    };
+    Ok(Stored { row: Row { pk: to_pk(item)?, fields: to_fields(item)? }, revision })
+}
+
+/// The primary key in the sort key of a row, or of its entry in an index.
+pub(super) fn to_pk(item: &Item) -> Result<Pk, Corrupt> {
+    to_sort(item).and_then(keys::number).ok_or(Corrupt::Attribute(SK))
+}
+
+/// The sort key.
+pub(super) fn to_sort(item: &Item) -> Option<&str> {
+    item.get(SK)?.as_s().ok().map(String::as_str)
+}
+
+/// A unique value as an item.
+pub(super) fn from_unique(key: Key, holder: Pk) -> Item {
+    let mut item = key.attributes();
+    item.insert(HOLDER.to_owned(), AttributeValue::N(holder.to_string()));
+    item
+}
+
+/// A number that an item holds.
+pub(super) fn to_number(item: &Item, name: &'static str) -> Result<Pk, Corrupt> {
+    let number = item.get(name).and_then(|number| number.as_n().ok());
+    number.and_then(|number| number.parse().ok()).ok_or(Corrupt::Attribute(name))
+}
+
+/// A record, such as a plan, as an item; none when it is larger than an item can be.
+pub(crate) fn from_record(key: Key, record: &impl Serialize) -> Result<Option<Item>, Corrupt> {
+    match serde_json::to_value(record)? {
+        Value::Object(fields) => Ok(from_fields(key, &fields)),
+        _ => Err(Corrupt::Attribute(FIELDS)),
+    }
+}
+
+/// The record that an item holds.
+pub(crate) fn to_record<T: DeserializeOwned>(item: &Item) -> Result<T, Corrupt> {
+    Ok(serde_json::from_value(Value::Object(to_fields(item)?))?)
+}
+
+fn from_fields(key: Key, fields: &Fields) -> Option<Item> {
+    let mut item = key.attributes();
+    if volume(fields) <= PLAIN_LIMIT && attribute::holds(fields) {
+        item.insert(FIELDS.to_owned(), AttributeValue::M(attribute::from_object(fields)));
+    } else {
+        item.insert(PACKED.to_owned(), AttributeValue::B(Blob::new(pack(fields)?)));
+    }
+    Some(item)
+}
+
+fn to_fields(item: &Item) -> Result<Fields, Corrupt> {
+    match (item.get(FIELDS), item.get(PACKED)) {
+        (Some(AttributeValue::M(fields)), _) => Ok(attribute::to_object(fields)?),
+        (None, Some(AttributeValue::B(packed))) => {
+            let mut json = Vec::new();
+            ZlibDecoder::new(packed.as_ref()).read_to_end(&mut json).map_err(Corrupt::Packed)?;
+            Ok(serde_json::from_slice(&json)?)
+        }
+        _ => Err(Corrupt::Attribute(FIELDS)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::Catalog;
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: Value) -> Fields {
+        value.as_object().expect("an object").clone()
+    }
+
+    #[test]
+    fn a_row_is_kept_as_the_readme_says() {
+        let catalog = Catalog::builtin();
+        let members = catalog.find("sentry.organizationmember").expect("the catalogue has members");
+        let row = fields(json!({ "organization": 17, "user_id": null, "inviter_id": 4, "role": "owner" }));
+        let item = from_row(members, &Row { pk: 300, fields: row }, 2).expect("a small row");
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
+        assert_eq!(text("pk"), Some("sentry.organizationmember#00000000000000000001"));
+        assert_eq!(text("sk"), Some("00000000000000000300"));
+        assert_eq!(text("fk0"), Some("sentry.organizationmember.organization#00000000000000000017"));
+        assert_eq!(text("fk1"), None);
+        assert_eq!(text("fk2"), Some("sentry.organizationmember.inviter_id#00000000000000000004"));
+        assert_eq!(item.get("revision"), Some(&AttributeValue::N("2".to_owned())));
+        assert_eq!(item.get("privileged"), None);
+        assert_eq!(item.len(), 6);
+    }
+
+    #[test]
+    fn a_row_that_others_wrote_has_revision_0() {
+        let mut item = keys::row("sentry.option", 5).attributes();
+        item.insert("fields".to_owned(), AttributeValue::M(Item::new()));
+        let stored = to_row(&item).expect("a row");
+        assert_eq!(stored, Stored { row: Row { pk: 5, fields: Fields::new() }, revision: 0 });
+    }
+
+    #[test]
+    fn what_is_no_row_is_named() {
+        let mut item = keys::row("sentry.option", 5).attributes();
+        assert!(matches!(to_row(&item), Err(Corrupt::Attribute("fields"))));
+        item.insert("packed".to_owned(), AttributeValue::B(Blob::new("no zlib")));
+        assert!(matches!(to_row(&item), Err(Corrupt::Packed(_))));
+        item.insert("revision".to_owned(), AttributeValue::N("-1".to_owned()));
+        assert!(matches!(to_row(&item), Err(Corrupt::Attribute("revision"))));
+        item.insert("sk".to_owned(), AttributeValue::S("five".to_owned()));
+        item.remove("revision");
+        assert!(matches!(to_row(&item), Err(Corrupt::Attribute("sk"))));
+    }
+}

@@ -1,0 +1,146 @@
+//! A silo in a table of DynamoDB (DESIGN §4).
+
+mod import;
+pub(crate) mod item;
+mod read;
+mod sequence;
+mod write;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use catalog::{Catalog, Model, ModelId};
+use silo::{
+    ChunkPosition, ImportChunk, ImportPlan, Page, Pk, Silo, StoreError, StoreErrorKind, Stored, Transaction,
+    UniqueKey, WriteError,
+};
+use uuid::Uuid;
+
+use crate::keys;
+use crate::service::Nature;
+use crate::table::Table;
+use crate::{Meter, ServiceError};
+
+/// The rows of one silo in one table.
+///
+/// Reads see every write that ended before they began, except those by foreign key and by privilege: they go
+/// through indexes, which follow within moments.
+#[derive(Debug)]
+pub struct DynamoSilo {
+    table: Table,
+    catalog: Arc<Catalog>,
+    /// The blocks that are known to be listed: listing is for ever, so that this never goes stale.
+    listed: Mutex<HashSet<(ModelId, Pk)>>,
+}
+
+impl DynamoSilo {
+    /// The silo in the table of this name.
+    pub fn new(client: Client, table: impl Into<String>, catalog: Arc<Catalog>) -> Self {
+        Self { table: Table::new(client, table), catalog, listed: Mutex::default() }
+    }
+
+    /// The silo in the table of this name, for programs that need nothing else of AWS.
+    pub fn connect(aws: &SdkConfig, table: impl Into<String>, catalog: Arc<Catalog>) -> Self {
+        Self::new(Client::new(aws), table, catalog)
+    }
+
+    /// What DynamoDB was asked through this value, and what it charged.
+    pub fn meter(&self) -> &Meter {
+        self.table.meter()
+    }
+
+    fn listed(&self) -> MutexGuard<'_, HashSet<(ModelId, Pk)>> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that failed, as the engine knows failures.
+fn failed(action: impl Into<String>) -> impl FnOnce(ServiceError) -> StoreError {
+    move |error| {
+        let kind = match error.nature() {
+            Nature::Contended => StoreErrorKind::Contention,
+            Nature::Throttled => StoreErrorKind::Throttled,
+            Nature::Unavailable => StoreErrorKind::Unavailable,
+            Nature::Refused => StoreErrorKind::Refused,
+        };
+        StoreError::with_source(kind, action, error)
+    }
+}
+
+/// An item that cannot be read, as the engine knows failures.
+fn corrupt(action: impl Into<String>) -> impl FnOnce(item::Corrupt) -> StoreError {
+    move |error| StoreError::with_source(StoreErrorKind::Corrupt, action, error)
+}
+
+impl Silo for DynamoSilo {
+    fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    async fn get(&self, model: &Model, pks: &[Pk]) -> Result<Vec<Option<Stored>>, StoreError> {
+        self.read_rows(model, pks).await
+    }
+
+    async fn page(&self, model: &Model, after: Option<Pk>, limit: usize) -> Result<Page<Stored>, StoreError> {
+        self.read_page(model, after, limit).await
+    }
+
+    async fn referring(
+        &self,
+        model: &Model,
+        key: &str,
+        target: Pk,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> Result<Page<Pk>, StoreError> {
+        self.read_referring(model, key, target, after, limit).await
+    }
+
+    async fn privileged(
+        &self,
+        model: &Model,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> Result<Page<Pk>, StoreError> {
+        self.read_index(keys::PRIVILEGED, model.name.clone(), after, limit).await
+    }
+
+    async fn holders(&self, keys: &[UniqueKey]) -> Result<Vec<Option<Pk>>, StoreError> {
+        self.read_holders(keys).await
+    }
+
+    async fn reserve(&self, model: &Model, count: u64) -> Result<Pk, StoreError> {
+        self.reserve_keys(model, count).await
+    }
+
+    async fn write(&self, transaction: &Transaction) -> Result<(), WriteError> {
+        self.write_transaction(transaction).await
+    }
+
+    async fn record_plan(&self, plan: &ImportPlan) -> Result<ImportPlan, StoreError> {
+        self.write_plan(plan).await
+    }
+
+    async fn plan(&self, import: Uuid) -> Result<Option<ImportPlan>, StoreError> {
+        self.read_plan(import).await
+    }
+
+    async fn chunk(&self, import: Uuid, position: &ChunkPosition) -> Result<Option<ImportChunk>, StoreError> {
+        self.read_chunk(import, position).await
+    }
+
+    async fn chunks(
+        &self,
+        import: Uuid,
+        after: Option<ChunkPosition>,
+        limit: usize,
+    ) -> Result<Page<ImportChunk, ChunkPosition>, StoreError> {
+        self.read_chunks(import, after, limit).await
+    }
+
+    async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
+        self.write_replica(chunk).await
+    }
+}

@@ -1,0 +1,190 @@
+//! Writing a transaction, and learning from DynamoDB's answer what stood in its way.
+
+use std::collections::HashSet;
+
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
+use catalog::Model;
+use futures::future::try_join_all;
+use silo::{
+    Conflict, Pk, StoreError, StoreErrorKind, Stored, Taken, Transaction, UniqueKey, Write, WriteError,
+};
+
+use super::import::record;
+use super::item::{self, HOLDER};
+use super::{DynamoSilo, corrupt, failed};
+use crate::ServiceError;
+use crate::keys;
+use crate::table::{Change, Condition, IS_FREE, NotWritten};
+
+/// What a change of the store stands for in the transaction.
+enum Part {
+    /// A row, by the position of its write.
+    Row(usize),
+    /// A unique value that the row of a write takes.
+    Take(usize, UniqueKey),
+    /// A unique value that the row of a write gives up.
+    Free(UniqueKey),
+    /// The chunk.
+    Chunk,
+}
+
+const OPERATION: &str = "TransactWriteItems";
+
+impl DynamoSilo {
+    pub(super) async fn write_transaction(&self, transaction: &Transaction) -> Result<(), WriteError> {
+        let (parts, changes): (Vec<Part>, Vec<Change>) = self.changes(transaction)?.into_iter().unzip();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.list_blocks(transaction).await?;
+        match self.table.transact(changes).await {
+            Ok(()) => Ok(()),
+            Err(NotWritten::Failed(error)) => Err(failed(action(transaction))(error).into()),
+            Err(NotWritten::Cancelled(reasons)) => Err(self.cancelled(transaction, &parts, &reasons)),
+        }
+    }
+
+    fn changes(&self, transaction: &Transaction) -> Result<Vec<(Part, Change)>, WriteError> {
+        let mut changes = Vec::new();
+        for (position, write) in transaction.writes.iter().enumerate() {
+            changes.extend(self.changes_of(position, write)?);
+        }
+        if let Some(chunk) = &transaction.chunk {
+            let key = keys::chunk(chunk.import, &chunk.position());
+            let item = record(action(transaction), key, chunk)?;
+            changes.push((Part::Chunk, Change::Put(item, Condition::new(IS_FREE, []))));
+        }
+        without_needless_frees(&mut changes);
+        let mut seen = HashSet::new();
+        if changes.iter().all(|(_, change)| seen.insert(change.key())) {
+            return Ok(changes);
+        }
+        let action = format!("{}, which has a row or unique value twice,", action(transaction));
+        Err(StoreError::new(StoreErrorKind::Refused, action).into())
+    }
+
+    fn changes_of(&self, position: usize, write: &Write) -> Result<Vec<(Part, Change)>, WriteError> {
+        let model = self.catalog.model(write.model());
+        let row = write.row();
+        if row.pk < 0 {
+            let action = format!("writing {} {}: primary keys are not negative", model.name, row.pk);
+            return Err(StoreError::new(StoreErrorKind::Refused, action).into());
+        }
+        let (revision, condition, given_up) = match write {
+            Write::Insert { .. } => (1, Condition::new(IS_FREE, []), Vec::new()),
+            Write::Replace { before, .. } => {
+                (before.revision + 1, is_still(before), UniqueKey::of(model, &before.row.fields))
+            }
+        };
+        let item = item::from_row(model, row, revision).ok_or(WriteError::RowTooLarge { write: position })?;
+        let mut changes = vec![(Part::Row(position), Change::Put(item, condition))];
+        let taken = UniqueKey::of(model, &row.fields);
+        for key in taken.iter().filter(|key| !given_up.contains(key)) {
+            let change = Change::Put(item::from_unique(self.unique(key), row.pk), is_free_or_held_by(row.pk));
+            changes.push((Part::Take(position, key.clone()), change));
+        }
+        for key in given_up.iter().filter(|key| !taken.contains(key)) {
+            let change = Change::Delete(self.unique(key), is_free_or_held_by(row.pk));
+            changes.push((Part::Free(key.clone()), change));
+        }
+        Ok(changes)
+    }
+
+    /// Makes the blocks of new rows known before there is a row in them, so that paging finds it. They are not
+    /// part of the transaction: transactions of one import share them.
+    async fn list_blocks(&self, transaction: &Transaction) -> Result<(), StoreError> {
+        let inserted = transaction.writes.iter().filter(|write| matches!(write, Write::Insert { .. }));
+        let mut blocks: HashSet<_> =
+            inserted.map(|write| (write.model(), keys::block_of(write.row().pk))).collect();
+        blocks.retain(|block| !self.listed().contains(block));
+        let puts = blocks.iter().map(|(model, block)| {
+            self.table.put(keys::block(&self.catalog.model(*model).name, *block).attributes())
+        });
+        try_join_all(puts).await.map_err(failed("listing the blocks of new rows"))?;
+        self.listed().extend(blocks);
+        Ok(())
+    }
+
+    /// What a cancelled transaction failed of. Contention and throttling come first: then DynamoDB may not have
+    /// looked at every condition, and the next try tells.
+    fn cancelled(
+        &self,
+        transaction: &Transaction,
+        parts: &[Part],
+        reasons: &[CancellationReason],
+    ) -> WriteError {
+        let codes = reasons.iter().filter_map(CancellationReason::code);
+        if let Some(code) = codes.clone().find(|code| !matches!(*code, "None" | "ConditionalCheckFailed")) {
+            return failed(action(transaction))(ServiceError::answered(OPERATION, code)).into();
+        }
+        let mut conflict = Conflict::default();
+        for (part, reason) in parts.iter().zip(reasons) {
+            if reason.code() == Some("ConditionalCheckFailed")
+                && let Err(error) = self.learn(&mut conflict, part, reason)
+            {
+                return error.into();
+            }
+        }
+        if conflict.is_empty() {
+            let error = ServiceError::answered(OPERATION, "TransactionCanceledException");
+            return failed(action(transaction))(error).into();
+        }
+        WriteError::Conflict(conflict)
+    }
+
+    fn learn(
+        &self,
+        conflict: &mut Conflict,
+        part: &Part,
+        reason: &CancellationReason,
+    ) -> Result<(), StoreError> {
+        match part {
+            Part::Row(position) => conflict.changed.push(*position),
+            Part::Chunk => conflict.chunk_exists = true,
+            Part::Take(position, key) => {
+                let action = || format!("reading who has {}", self.describe(key));
+                let held = reason.item.clone().unwrap_or_default();
+                let holder = item::to_number(&held, HOLDER).map_err(corrupt(action()))?;
+                conflict.taken.push(Taken { write: *position, model: key.model, set: key.set, holder });
+            }
+            Part::Free(key) => {
+                let action = format!("freeing {}, which another row holds too,", self.describe(key));
+                return Err(StoreError::new(StoreErrorKind::Corrupt, action));
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self, key: &UniqueKey) -> String {
+        let model: &Model = self.catalog.model(key.model);
+        let set = model.uniques.get(key.set).map(catalog::UniqueSet::name).unwrap_or_default();
+        format!("a value of {set} in {}", model.name)
+    }
+}
+
+fn action(transaction: &Transaction) -> String {
+    format!("writing a transaction of {} rows", transaction.writes.len())
+}
+
+/// The row is as it was read. One that others wrote has no revision.
+fn is_still(before: &Stored) -> Condition {
+    let revision = AttributeValue::N(before.revision.to_string());
+    let expression = match before.revision {
+        0 => "attribute_exists(pk) AND (attribute_not_exists(revision) OR revision = :revision)",
+        _ => "revision = :revision",
+    };
+    Condition::new(expression, [(":revision", revision)])
+}
+
+fn is_free_or_held_by(pk: Pk) -> Condition {
+    let holder = AttributeValue::N(pk.to_string());
+    Condition::new("attribute_not_exists(pk) OR holder = :holder", [(":holder", holder)])
+}
+
+/// A value that one row gives up and another takes is left to the taking, which fails and names the holder:
+/// DynamoDB allows one change of an item, and so do we.
+fn without_needless_frees(changes: &mut Vec<(Part, Change)>) {
+    let taken = |part: &Part| if let Part::Take(_, key) = part { Some(key.clone()) } else { None };
+    let taken: HashSet<UniqueKey> = changes.iter().filter_map(|(part, _)| taken(part)).collect();
+    changes.retain(|(part, _)| !matches!(part, Part::Free(key) if taken.contains(key)));
+}

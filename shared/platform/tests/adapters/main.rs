@@ -1,0 +1,37 @@
+//! Every adapter keeps what its port promises, against an emulator of AWS.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod events;
+mod machine;
+mod mailer;
+mod objects;
+mod queues;
+mod relocations;
+mod seal_key;
+mod uploads;
+
+use aws_config::SdkConfig;
+use platform::Platform;
+use runtime::config::Config;
+
+/// An account of the emulator, and the platform in it; none when there is no emulator.
+struct Cell {
+    aws: SdkConfig,
+    platform: Platform,
+}
+
+impl Cell {
+    /// A cell that names what the test has made, by variable.
+    fn new(aws: SdkConfig, names: &[(&str, &str)]) -> Self {
+        let unset = [
+            "CELL", "RELOCATIONS_TABLE", "CELL_TABLE", "CONTROL_TABLE", "ARTIFACTS_BUCKET", "UPLOADS_BUCKET",
+            "SEAL_KEY_ID", "DATA_KEY_ID", "EVENT_BUS", "STATE_MACHINE_ARN",
+        ];
+        let unset = unset.map(|name| (name.to_owned(), "not-made".to_owned()));
+        let names = names.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::from_env(unset.into_iter().chain(names)).expect("a configuration");
+        Self { platform: Platform::with(aws.clone(), config), aws }
+    }
+}

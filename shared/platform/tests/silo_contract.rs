@@ -1,0 +1,14 @@
+//! The silo in DynamoDB keeps the contract of every silo.
+
+mod support;
+
+use catalog::Catalog;
+use platform::DynamoSilo;
+
+async fn empty() -> Option<DynamoSilo> {
+    let client = aws_sdk_dynamodb::Client::new(&support::account()?);
+    let table = support::make_table(&client, support::Resource::CellTable).await;
+    Some(DynamoSilo::new(client, table, Catalog::builtin()))
+}
+
+silo::silo_contract!(empty);
