@@ -4,6 +4,7 @@
     infra/local/stack.py up       builds the functions, starts the emulator, deploys the template
     infra/local/stack.py status   shows what runs
     infra/local/stack.py token    makes a token for a user
+    infra/local/stack.py inspect  shows what tables and buckets say of a relocation
     infra/local/stack.py down     stops it and forgets its data
 
 It needs Python 3.10 and makes a virtual environment of its own under `.local/`.
@@ -44,7 +45,6 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="build, start, deploy; again: build and deploy what changed")
     up.add_argument("--binaries", type=Path, metavar="DIR", help="take the functions from here and build nothing")
-    up.add_argument("--stand-in", type=Path, metavar="FILE", help="the program of functions that have no binary")
     up.add_argument("--account", default=ACCOUNT, metavar="ID", help="12 digits; another account is another world")
     up.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the template")
     up.set_defaults(run=_up)
@@ -59,10 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--permissions", default="", help="separated by spaces")
     token.set_defaults(run=_token)
 
+    inspect = commands.add_parser("inspect", help="show what tables and buckets say of a relocation")
+    inspect.add_argument("uuid", metavar="UUID")
+    inspect.set_defaults(run=_inspect)
+
     down = commands.add_parser("down", help="stop it and forget its data")
     down.set_defaults(run=_down)
 
-    for command in (up, status, token, down):
+    for command in (up, status, token, inspect, down):
         command.add_argument(
             "--state", type=Path, default=STATE, metavar="DIR", help="what runs is noted here; another is another stack"
         )
@@ -77,7 +81,7 @@ def _up(arguments: argparse.Namespace) -> int:
     if folder is None:
         with _progress(arguments, "building the functions"):
             folder = functions.build()
-    binaries = functions.binaries(folder.resolve(), arguments.stand_in)
+    binaries = functions.binaries(folder.resolve())
     overrides = dict(one.split("=", 1) for one in arguments.set)
     state = arguments.state.resolve()
 
@@ -133,6 +137,21 @@ def _token(arguments: argparse.Namespace) -> int:
         arguments.user_id, arguments.username, staff=arguments.staff, permissions=arguments.permissions
     )
     print(json.dumps({"token": token}) if arguments.json else token)
+    return 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from local_stack import inspection
+
+    running = _running(arguments.state)
+    if running is None or "outputs" not in running:
+        return _status(arguments)
+    place = (running["endpoint"], running["account"], running["outputs"])
+    found = inspection.inspect(*place, arguments.uuid)
+    if found is None:
+        print(f"error: there is no relocation {arguments.uuid}", file=sys.stderr)
+        return 1
+    print(json.dumps(found, indent=None if arguments.json else 2))
     return 0
 
 

@@ -67,6 +67,10 @@ class Cell:
         """An SDK client with all rights in the cell's account."""
         return client(service, self.account, self.endpoint)
 
+    def resource(self, service: str) -> Any:
+        """The same in the SDK's other form, which speaks of objects."""
+        return resource(service, self.account, self.endpoint)
+
     def staff_token(self) -> str:
         """A token of an administrator who may read artifacts too."""
         return self.issuer.token(1, "admin", staff=True, permissions="relocation.admin")
@@ -74,14 +78,22 @@ class Cell:
 
 def client(service: str, account: str, endpoint: str) -> Any:
     """An SDK client with all rights in an account of the emulator; the account is made by being named."""
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=account,
-        aws_secret_access_key="local",
-        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
-    )
+    return boto3.client(service, **_connection(account, endpoint))
+
+
+def resource(service: str, account: str, endpoint: str) -> Any:
+    """The same in the SDK's other form, which speaks of objects."""
+    return boto3.resource(service, **_connection(account, endpoint))
+
+
+def _connection(account: str, endpoint: str) -> dict[str, Any]:
+    return {
+        "endpoint_url": endpoint,
+        "region_name": REGION,
+        "aws_access_key_id": account,
+        "aws_secret_access_key": "local",
+        "config": Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+    }
 
 
 def deploy(
@@ -118,7 +130,17 @@ def deploy(
         **(overrides or {}),
     }
     outputs = _apply(client("cloudformation", account, endpoint), f"{endpoint}/{bucket}/{key}", parameters)
+    for name in ("UploadsBucket", "ArtifactsBucket"):
+        _encrypt_by_default(s3, outputs[name], body["Resources"][name]["Properties"], outputs["DataKey"])
     return Cell(account, endpoint, outputs, issuer)
+
+
+def _encrypt_by_default(s3: Any, bucket: str, properties: Mapping[str, Any], key: str) -> None:
+    """Does what the template asks for and the emulator's CloudFormation leaves out."""
+    (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    default = rule["ServerSideEncryptionByDefault"] | {"KMSMasterKeyID": key}
+    configuration = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=configuration)
 
 
 def _publish_issuer(s3: Any, account: str, endpoint: str, state: Path) -> Issuer:

@@ -17,7 +17,7 @@ def ensure(name: str) -> Path:
     requirements = FOLDER / f"{name}.txt"
     folder = STATE / name
     stamp = folder / "requirements.sha256"
-    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(_text(requirements).encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"making the virtual environment {name} …", file=sys.stderr, flush=True)
         venv.create(folder, clear=True, with_pip=True)
@@ -25,6 +25,13 @@ def ensure(name: str) -> Path:
         subprocess.run([*install, "--requirement", requirements], check=True)
         stamp.write_text(wanted)
     return folder / "bin"
+
+
+def _text(requirements: Path) -> str:
+    """The requirements, with those of the files that they include."""
+    text = requirements.read_text()
+    included = (line.removeprefix("-r ").strip() for line in text.splitlines() if line.startswith("-r "))
+    return text + "".join(_text(requirements.with_name(name)) for name in included)
 
 
 def enter(name: str) -> None:

@@ -16,22 +16,18 @@ class BuildError(Exception):
 
 
 def build() -> Path:
-    """Builds all functions in the development profile; answers the folder of the binaries."""
-    # While functions are still being written, what is there is built; `binaries` names what is missing.
-    there = [name for name in function_names() if (ROOT / "functions" / name).is_dir()]
-    packages = [argument for name in there for argument in ("--package", name)]
-    done = subprocess.run(["cargo", "build", "--bins", *packages], cwd=ROOT, check=False)
+    """Builds all programs in the development profile, the functions among them; answers their folder."""
+    # The whole workspace, so that `cargo run --bin relocate` and this share what they build.
+    done = subprocess.run(["cargo", "build", "--workspace", "--bins"], cwd=ROOT, check=False)
     if done.returncode:
         raise BuildError("cargo could not build the functions")
     target = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
     return ROOT / target / "debug"
 
 
-def binaries(folder: Path, stand_in: Path | None = None) -> dict[str, Path]:
-    """Each function's binary in a folder, by the function's name; `stand_in` for those that are not there."""
+def binaries(folder: Path) -> dict[str, Path]:
+    """Each function's binary in a folder, by the function's name."""
     found = {name: folder / name for name in function_names()}
-    if stand_in:
-        found = {name: path if path.is_file() else stand_in for name, path in found.items()}
     missing = [name for name, path in found.items() if not path.is_file()]
     if missing:
         raise BuildError(f"{folder} has no binary for {', '.join(missing)}")

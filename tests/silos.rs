@@ -1,0 +1,120 @@
+//! The silo in memory and the silo in DynamoDB are one to the engine: the same plan and the same input leave
+//! equal states, row for row. Rehearsals and validations rest on it.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::num::NonZeroU32;
+
+use catalog::{Catalog, ImportScope};
+use platform::DynamoSilo;
+use relocate::generate::{Blueprint, Generator};
+use rstest::rstest;
+use silo::{Filter, ImportChunk, ImportFlags, ImportPlan, MemorySilo, Row, Silo, Silos};
+use support::{Resource, account, make_table};
+use transfer::import::{ImportReport, ImportRequest, Unwatched, import};
+use uuid::Uuid;
+
+#[path = "../shared/platform/tests/support/mod.rs"]
+mod support;
+
+const IMPORT: Uuid = Uuid::from_u128(7);
+
+/// Everything that an import leaves behind.
+#[derive(Debug, PartialEq)]
+struct State {
+    plan: ImportPlan,
+    report: ImportReport,
+    rows: Vec<(String, Vec<Row>)>,
+    chunks: Vec<ImportChunk>,
+}
+
+/// An export of two organisations.
+fn export() -> (Generator, Vec<u8>) {
+    let generator = Generator::new(Catalog::builtin(), Blueprint::new(NonZeroU32::new(2).unwrap())).unwrap();
+    let file = generator.write(Vec::new(), || {}).unwrap();
+    (generator, file)
+}
+
+/// An instance that has a slug and two usernames of the export, and configuration of its own.
+fn instance(export: &Generator) -> Vec<u8> {
+    let blueprint = Blueprint {
+        instance: true,
+        seed: 2,
+        usernames: vec![export.username(0, 0), export.username(1, 0)],
+        slugs: vec![export.slug(1)],
+        ..Blueprint::new(NonZeroU32::MIN)
+    };
+    Generator::new(Catalog::builtin(), blueprint).unwrap().write(Vec::new(), || {}).unwrap()
+}
+
+async fn state_after<S: Silo>(cell: S, control: S, request: &ImportRequest) -> State {
+    let silos = Silos { cell: &cell, control: &control };
+    let (generator, file) = export();
+    seed::seed(silos, instance(&generator).as_slice()).await.unwrap();
+    let outcome = import(silos, file.as_slice(), request, &mut Unwatched).await.unwrap();
+
+    let mut rows = Vec::new();
+    for model in Catalog::builtin().models() {
+        rows.push((model.name.clone(), all_rows(silos.of(model), model).await));
+    }
+    let mut chunks = Vec::new();
+    for silo in [silos.cell, silos.control] {
+        let mut after = None;
+        loop {
+            let page = silo.chunks(IMPORT, after, 100).await.unwrap();
+            chunks.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    State { plan: outcome.plan, report: outcome.report, rows, chunks }
+}
+
+async fn all_rows(silo: &impl Silo, model: &catalog::Model) -> Vec<Row> {
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let page = silo.page(model, after, 100).await.unwrap();
+        rows.extend(page.items.into_iter().map(|stored| stored.row));
+        after = page.next;
+        if after.is_none() {
+            return rows;
+        }
+    }
+}
+
+async fn table() -> Option<DynamoSilo> {
+    let client = aws_sdk_dynamodb::Client::new(&account()?);
+    let table = make_table(&client, Resource::CellTable).await;
+    Some(DynamoSilo::new(client, table, Catalog::builtin()))
+}
+
+#[rstest]
+#[case::organizations(ImportScope::Organization, ImportFlags { hide_organizations: true, ..ImportFlags::default() })]
+#[case::merging(ImportScope::Organization, ImportFlags { merge_users: true, ..ImportFlags::default() })]
+#[case::configuration(ImportScope::Config, ImportFlags { overwrite_configs: true, ..ImportFlags::default() })]
+#[tokio::test]
+async fn memory_and_dynamodb_end_in_equal_states(#[case] scope: ImportScope, #[case] flags: ImportFlags) {
+    // The tables of both silos have the same shape.
+    let (Some(cell), Some(control)) = (table().await, table().await) else { return };
+    let request = ImportRequest {
+        import: IMPORT,
+        scope,
+        flags,
+        filter: Filter::All,
+        source_version: "1".to_owned(),
+        now: "2026-02-03T04:05:06.789Z".parse().unwrap(),
+        key: [7; 32],
+    };
+    let stored = state_after(cell, control, &request).await;
+    let memory = || MemorySilo::new(Catalog::builtin());
+    let expected = state_after(memory(), memory(), &request).await;
+
+    assert!(expected.report.models.values().any(|model| model.inserted > 0), "something was imported");
+    assert!(!expected.report.renamed.is_empty() || scope == ImportScope::Config, "something was in the way");
+    for (stored, expected) in stored.rows.iter().zip(&expected.rows) {
+        assert_eq!(stored, expected);
+    }
+    assert_eq!(stored, expected);
+}
