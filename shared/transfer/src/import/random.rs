@@ -15,6 +15,9 @@ pub(crate) struct RowRandom<'a> {
     pub(crate) key: &'a [u8; 32],
     pub(crate) model: &'a str,
     pub(crate) ordinal: u64,
+    /// For a row that is made with another one: the model of that one, whose ordinal it has. Empty for rows of
+    /// the file.
+    pub(crate) maker: &'a str,
 }
 
 impl RowRandom<'_> {
@@ -22,7 +25,7 @@ impl RowRandom<'_> {
     pub(crate) fn draw(&self, purpose: &str, attempt: u32) -> Draw {
         let mut hasher = blake3::Hasher::new_keyed(self.key);
         // Each text is preceded by its length, so that no two inputs run together to the same bytes.
-        for text in [self.model, purpose] {
+        for text in [self.model, self.maker, purpose] {
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }

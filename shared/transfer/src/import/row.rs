@@ -49,7 +49,12 @@ pub(crate) struct Candidate {
 impl RowContext<'_> {
     /// Where the random values of a row come from.
     pub(crate) fn random<'m>(&'m self, model: &'m Model, ordinal: u64) -> RowRandom<'m> {
-        RowRandom { key: &self.plan.key, model: &model.name, ordinal }
+        RowRandom { key: &self.plan.key, model: &model.name, ordinal, maker: "" }
+    }
+
+    /// Where the random values of a row come from that is made with a row of the file.
+    pub(crate) fn random_of_made<'m>(&'m self, made: &'m Model, maker: &'m Model, ordinal: u64) -> RowRandom<'m> {
+        RowRandom { maker: &maker.name, ..self.random(made, ordinal) }
     }
 
     pub(crate) fn defaults<'m>(&'m self, model: &'m Model, ordinal: u64) -> Defaults<'m> {

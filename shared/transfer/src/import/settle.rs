@@ -150,21 +150,10 @@ impl<'a> Settler<'a> {
         self.model.rules.iter().filter(move |rule| set.is_some_and(|set| acts_on(rule, set)))
     }
 
+    /// Who has a value. One that this batch replaces still counts: a transaction cannot give a value away twice.
     fn holder(&self, key: &UniqueKey) -> Option<Holder> {
         let claimed = self.claims.get(key).map(|position| Holder::Batch(*position));
-        claimed.or_else(|| self.stored_holder(key))
-    }
-
-    /// The row of the store that has a value, unless this batch replaces that value.
-    fn stored_holder(&self, key: &UniqueKey) -> Option<Holder> {
-        let pk = *self.known.holders.get(key)?;
-        let gives_up = self.settled.writes.iter().any(|write| match write {
-            Write::Replace { model, before, after } => {
-                *model == key.model && before.row.pk == pk && !self.unique_keys(*model, &after.fields).contains(key)
-            }
-            Write::Insert { .. } => false,
-        });
-        (!gives_up).then_some(Holder::Store(pk))
+        claimed.or_else(|| self.known.holders.get(key).map(|pk| Holder::Store(*pk)))
     }
 
     fn unique_keys(&self, model: ModelId, fields: &Fields) -> Vec<UniqueKey> {
@@ -322,7 +311,7 @@ impl<'a> Settler<'a> {
             return Ok(());
         }
         let model = self.context.catalog.model(automatic.model);
-        let random = self.context.random(model, parent.ordinal);
+        let random = self.context.random_of_made(model, self.model, parent.ordinal);
         let fields = automatic_fields(model, automatic, parent, parent_pk, Defaults { now: self.context.now, random });
         let taken = self.unique_keys(model.id, &fields).iter().any(|key| self.holder(key).is_some());
         if taken && automatic.unless_taken {

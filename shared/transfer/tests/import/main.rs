@@ -16,6 +16,7 @@ mod errors;
 mod exactly_once;
 mod filters;
 mod organizations;
+mod properties;
 mod shims;
 mod tokens;
 mod users;

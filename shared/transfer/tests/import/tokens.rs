@@ -273,6 +273,40 @@ fn missing_and_taken_keys_are_made_anew() {
     assert_eq!(Value::Object(kept.fields), ours);
 }
 
+/// A transaction cannot take a value away from one row and give it to another.
+#[test]
+fn a_key_that_is_given_up_in_the_same_batch_counts_as_taken() {
+    let projects = || vec![organization(1, "acme"), project(6, 1, "web")];
+    let automatic = {
+        let instance = Instance::new();
+        instance.run(&request(Organization), projects());
+        instance.rows("sentry.projectkey")[0].fields["public_key"].clone()
+    };
+    let instance = Instance::new();
+    let keys = [key(1, 6, json!("a".repeat(32)), json!(null)), key(2, 6, automatic.clone(), json!(null))];
+    let outcome = instance.run(&request(Organization), projects().into_iter().chain(keys));
+    let second = instance.imported(&outcome, "sentry.projectkey", 2).fields;
+    assert!(is_hex32(&second["public_key"]));
+    assert_ne!(second["public_key"], automatic);
+}
+
+#[test]
+fn no_two_keys_are_made_alike() {
+    let instance = Instance::new();
+    let file = [
+        organization(1, "acme"),
+        project(6, 1, "web"),
+        project(7, 1, "api"),
+        key(1, 6, json!(null), json!(null)),
+        key(2, 6, json!(null), json!(null)),
+    ];
+    instance.run(&request(Organization), file);
+    let rows = instance.rows("sentry.projectkey");
+    let keys = rows.iter().flat_map(|row| [&row.fields["public_key"], &row.fields["secret_key"]]);
+    let different: std::collections::HashSet<String> = keys.map(Value::to_string).collect();
+    assert_eq!(different.len(), 2 * rows.len());
+}
+
 #[test]
 fn options_of_the_file_take_over_automatic_ones() {
     let instance = Instance::new();
