@@ -20,8 +20,7 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done · 1 findings, or a failed relocation · 2 it could not be run as it was asked
 
-A file named - is standard input or output. Exports may be plain JSON or sealed tarballs; their content
-tells which.";
+A file named - is standard input or output. Exports may be plain JSON or sealed tarballs: their content tells.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

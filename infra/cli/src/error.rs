@@ -79,7 +79,7 @@ impl CliError {
                 "name the private key with --private-key PEM, or in the environment variable RELOCATE_PRIVATE_KEY",
             ),
             Self::BadKey { .. } => {
-                Some("give an RSA key in PEM, not protected by a password; `openssl genrsa 4096` makes one")
+                Some("give an RSA key of at least 2048 bits in PEM, not protected by a password")
             }
             Self::Unseal { source: SealError::ForeignPublicKey | SealError::WrongKey, .. } => Some(
                 "use the private key that belongs to the public key inside; `tar -xOf FILE key.pub` shows that one",
@@ -153,7 +153,8 @@ pub(crate) fn causes(error: &dyn Error) -> impl Iterator<Item = String> {
 pub(crate) fn clap(answer: &clap::Error, terminal: &mut Terminal) -> Result<Exit, CliError> {
     let is_answer = matches!(answer.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if terminal.is_json() && !is_answer {
-        return Err(CliError::Usage(answer.render().to_string().trim_end().to_owned()));
+        let message = answer.render().to_string();
+        return Err(CliError::Usage(message.trim_start_matches("error: ").trim_end().to_owned()));
     }
     let (stream, exit) =
         if is_answer { (terminal.out(), Exit::Done) } else { (terminal.err(), Exit::WrongUse) };

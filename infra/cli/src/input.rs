@@ -113,7 +113,7 @@ impl Source {
     pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
         let failed = |source| CliError::Read { path: path.to_owned(), source };
         if path == Path::new("-") {
-            return Self::copy(path, io::stdin().lock()).map_err(failed);
+            return Self::copy(Path::new("standard input"), io::stdin().lock()).map_err(failed);
         }
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;

@@ -11,7 +11,7 @@ use crate::error::CliError;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PrivateKeyArg {
     /// Private RSA key in PEM, to open sealed exports with
-    #[arg(long, value_name = "PEM", env = "RELOCATE_PRIVATE_KEY")]
+    #[arg(long, value_name = "PEM", env = "RELOCATE_PRIVATE_KEY", hide_env_values = true)]
     private_key: Option<PathBuf>,
 }
 

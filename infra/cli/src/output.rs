@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Display, Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -28,6 +28,11 @@ enum Sink<'t> {
 /// Whether this path stands for the terminal's stream for data.
 pub(crate) fn is_terminal(path: &Path) -> bool {
     path == Path::new("-")
+}
+
+/// What people call a file that is written to.
+pub(crate) fn name(path: &Path) -> Display<'_> {
+    if is_terminal(path) { Path::new("standard output").display() } else { path.display() }
 }
 
 impl<'t> Output<'t> {

@@ -76,7 +76,7 @@ impl<'a> ImportSummary<'a> {
             writeln!(out, "\nDropped:")?;
         }
         for ((model, reason), count) in by_reason {
-            writeln!(out, "{:>9}  {model}\n           {reason}", HumanCount(count))?;
+            writeln!(out, "{:>9}  {model}\n           {reason}", HumanCount(count).to_string())?;
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ impl<'a> ImportSummary<'a> {
         for (what, counts) in unknown.into_iter().filter(|(_, counts)| !counts.is_empty()) {
             writeln!(out, "\nUnknown {what}, left out:")?;
             for (name, rows) in counts {
-                writeln!(out, "{:>9}  {}", HumanCount(*rows), printable(name))?;
+                writeln!(out, "{:>9}  {}", HumanCount(*rows).to_string(), printable(name))?;
             }
         }
         Ok(())

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(value_name = "OUT.tar")]
     output: PathBuf,
     /// Public RSA key in PEM of whoever is to open it
-    #[arg(long, value_name = "PEM", env = "RELOCATE_PUBLIC_KEY")]
+    #[arg(long, value_name = "PEM", env = "RELOCATE_PUBLIC_KEY", hide_env_values = true)]
     public_key: PathBuf,
 }
 
@@ -44,7 +44,7 @@ struct Sealed<'a> {
 
 impl fmt::Display for Sealed<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "Sealed {} bytes in {}.", HumanCount(self.plaintext_bytes), self.path.display())
+        writeln!(out, "Sealed {} bytes in {}.", HumanCount(self.plaintext_bytes), output::name(self.path))
     }
 }
 

@@ -49,7 +49,7 @@ struct Exported<'a> {
 impl fmt::Display for Exported<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = if self.sealed { "Sealed" } else { "Wrote" };
-        writeln!(out, "{done} {} rows in {}.", HumanCount(self.rows), self.path.display())
+        writeln!(out, "{done} {} rows in {}.", HumanCount(self.rows), output::name(self.path))
     }
 }
 

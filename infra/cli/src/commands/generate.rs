@@ -81,7 +81,7 @@ impl fmt::Display for Generated<'_> {
             out,
             "Wrote {organizations} {noun} of {} rows in all to {}.",
             HumanCount(self.rows),
-            self.path.display()
+            output::name(self.path)
         )
     }
 }

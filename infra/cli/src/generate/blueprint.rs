@@ -178,7 +178,7 @@ pub enum BlueprintError {
         name: String,
     },
     /// Some names would not be used.
-    #[error("{names} {what}s are given for {places} rows")]
+    #[error("{names} {what}s are given, of which only {places} can be used")]
     TooManyNames {
         /// What kind of name it is.
         what: &'static str,

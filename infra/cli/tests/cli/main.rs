@@ -1,0 +1,14 @@
+//! The program as people and scripts meet it: arguments in, files, text and an exit code out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+mod comparing;
+mod rehearsing;
+mod sealing;
+mod speaking;
+mod support;

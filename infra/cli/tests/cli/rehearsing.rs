@@ -1,0 +1,163 @@
+//! `generate`, `import` and `export`.
+
+use serde_json::Value;
+
+use crate::support::Folder;
+
+/// An instance with an organisation of its own, and an export whose first slug and second username it has.
+fn collision() -> Folder {
+    let folder = Folder::new();
+    folder
+        .run("generate export.json --orgs 2 --users 2 --projects 1 --slugs harbour --usernames ada,grace")
+        .done();
+    folder.run("generate own.json --orgs 1 --users 2 --projects 1 --instance --seed 2 --slugs harbour --usernames owner,grace").done();
+    folder.run("import config own.json --out configured.json").done();
+    folder.run("import organizations own.json --into configured.json --merge-users --out base.json").done();
+    folder
+}
+
+fn values(rows: &Value, model: &str, field: &str) -> Vec<String> {
+    let rows = rows.as_array().unwrap().iter().filter(|row| row["model"] == model);
+    rows.map(|row| row["fields"][field].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn names_that_are_taken_get_a_suffix() {
+    let folder = collision();
+    let said =
+        folder.run("import organizations export.json --into base.json --out after.json --seed 7").done();
+    insta::assert_snapshot!("import_with_collisions", said);
+    let after = folder.json("after.json");
+    let slugs = values(&after, "sentry.organization", "slug");
+    assert_eq!(slugs[0], "harbour");
+    assert!(slugs[1].starts_with("harbour-"), "{slugs:?}");
+    let usernames = values(&after, "sentry.user", "username");
+    assert_eq!(usernames[..3], ["owner", "grace", "ada"]);
+    assert!(usernames[3].starts_with("grace-"), "{usernames:?}");
+}
+
+#[test]
+fn merged_users_take_nothing_from_the_file() {
+    let folder = collision();
+    let line = "import organizations export.json --into base.json --merge-users --report report.json --json";
+    let said = folder.run(line).done();
+    let report = folder.json("report.json");
+    assert_eq!(report["models"]["sentry.user"]["existing"], 1);
+    assert_eq!(report["pk_map"]["sentry.user"]["2"]["kind"], "Existing");
+    assert_eq!(report["dropped"][0]["reason"]["because"], "owner-merged");
+    let mut said: Value = serde_json::from_str(&said).unwrap();
+    said["pk_map"] = report["pk_map"].clone();
+    assert_eq!(said, report, "machines are told the same, but for the primary keys");
+}
+
+#[test]
+fn an_export_from_what_was_imported_is_what_went_in() {
+    let folder = Folder::new();
+    folder.run("generate in.json --orgs 3").done();
+    folder.run("import organizations in.json --out after.json").done();
+    folder.run("export organizations --from after.json --out out.json").done();
+    assert_eq!(folder.run("compare in.json out.json").done(), "no findings\n");
+}
+
+#[test]
+fn filters_take_what_they_name() {
+    let folder = Folder::new();
+    folder.run("generate in.json --orgs 3 --slugs one,two,three --usernames ada").done();
+    folder.run("import organizations in.json --filter-org-slugs two --out two.json").done();
+    assert_eq!(values(&folder.json("two.json"), "sentry.organization", "slug"), ["two"]);
+    folder.write("names.txt", "ada\n\n nobody \n");
+    folder.run("import users in.json --filter-usernames-file names.txt --out ada.json").done();
+    assert_eq!(values(&folder.json("ada.json"), "sentry.user", "username"), ["ada"]);
+    folder.run_with(["import", "users", "in.json", "--filter-usernames", "", "--out", "none.json"]).done();
+    assert_eq!(folder.json("none.json"), Value::Array(Vec::new()));
+    folder.run("import organizations in.json --out all.json").done();
+    folder.run("export organizations --from all.json --filter-org-slugs three --out three.json").done();
+    assert_eq!(values(&folder.json("three.json"), "sentry.organization", "slug"), ["three"]);
+}
+
+#[test]
+fn sealed_exports_go_in_and_come_out() {
+    let folder = Folder::new().with_keys();
+    folder.run("generate in.json --orgs 1").done();
+    folder.run("encrypt in.json in.tar --public-key public.pem").done();
+    folder.run("import organizations in.tar --private-key private.pem --out after.json").done();
+    folder.run("export organizations --from after.json --out out.tar --public-key public.pem").done();
+    let said = folder.run("compare in.json out.tar --private-key private.pem").done();
+    assert_eq!(said, "no findings\n");
+}
+
+#[test]
+fn equal_seeds_give_equal_secrets() {
+    let folder = Folder::new();
+    folder.run("generate in.json --orgs 1").done();
+    let passwords = |seed: &str| {
+        folder.run(&format!("import organizations in.json --seed {seed} --out after.json")).done();
+        values(&folder.json("after.json"), "sentry.user", "password")
+    };
+    assert_eq!(passwords("1"), passwords("1"));
+    assert_ne!(passwords("1"), passwords("2"));
+}
+
+#[test]
+fn an_import_that_fails_is_a_finding() {
+    let folder = Folder::new();
+    folder.write("bad.json", r#"[{"model": "sentry.user", "pk": 5, "fields": {"username": ""}}]"#);
+    let run = folder.run("import users bad.json --findings-file found.json --out after.json");
+    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    insta::assert_snapshot!(run.err, @r"
+    error: bad.json cannot be imported
+      because ValidationError at sentry.user row 1 (primary key 5): `username` is empty
+    ");
+    insta::assert_snapshot!(String::from_utf8(folder.read("found.json")).unwrap(), @r#"
+    [
+      {
+        "finding": "RpcImportError",
+        "kind": "ValidationError",
+        "left_pk": 5,
+        "on": {
+          "model": "sentry.user",
+          "ordinal": 1
+        },
+        "reason": "ValidationError at sentry.user row 1 (primary key 5): `username` is empty",
+        "right_pk": null
+      }
+    ]
+    "#);
+    assert_eq!(folder.files(), ["bad.json", "found.json"]);
+}
+
+#[test]
+fn a_state_that_contradicts_itself_is_refused() {
+    let folder = Folder::new();
+    folder.write("in.json", "[]");
+    let state = |name: &str, rows: &str| {
+        folder.write(name, rows);
+        let run = folder.run(&format!("import users in.json --into {name}"));
+        assert_eq!(run.code, 2);
+        run.err
+    };
+    let option = r#"{"model": "sentry.option", "pk": 1, "fields": {"key": "a", "value": 1}}"#;
+    insta::assert_snapshot!(state("twice.json", &format!("[{option}, {option}]")), @r"
+    error: twice.json is no state of an instance
+      because row 2 contradicts the rows before it
+      because sentry.option 1 is there twice
+      try: give a global export, such as `relocate import` writes with --out
+    ");
+    let unheard = r#"[{"model": "sentry.unheard", "pk": 1, "fields": {}}]"#;
+    insta::assert_snapshot!(state("unheard.json", unheard), @r"
+    error: unheard.json is no state of an instance
+      because row 1 is of `sentry.unheard`, which the catalogue does not know
+      try: give a global export, such as `relocate import` writes with --out
+    ");
+}
+
+#[test]
+fn data_on_standard_output_stands_alone() {
+    let folder = Folder::new();
+    let run = folder.run("generate - --orgs 1 --users 1 --projects 1");
+    assert_eq!(
+        (run.code, run.err.as_str()),
+        (0, "Wrote 1 organisation of 71 rows in all to standard output.\n")
+    );
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&run.out).unwrap().len(), 71);
+}
