@@ -14,10 +14,10 @@ pub mod testing;
 
 pub use blocking::{blocking, drive};
 pub use catalogue::catalogue;
-pub use located::{Located, file};
+pub use located::{Located, file, recorded};
 pub use object_reader::ObjectReader;
 pub use plan::{PlanFilter, PlanStep, ValidationPlan};
 pub use refusal::{refused_file, refused_rows};
 pub use sealed::{SealedFile, index, open, public_key};
-pub use small::{put_small, read_small};
+pub use small::{existing_usernames, put_small, read_small};
 pub use spool::{Sealing, Spool};

@@ -1,6 +1,6 @@
 use pipeline::ids::RelocationId;
 use pipeline::kinds::FileKind;
-use pipeline::port::ReadRelocations;
+use pipeline::port::{ObjectInfo, ReadRelocations};
 use pipeline::relocation::{Place, RelocationFile};
 use runtime::TaskError;
 
@@ -40,4 +40,11 @@ pub async fn file(
 ) -> Result<RelocationFile, TaskError> {
     let file = store.file(id, kind).await?;
     file.ok_or_else(|| TaskError::transient(format!("the relocation has no {kind} yet")))
+}
+
+/// What the record is to say of an artifact that was stored as a relocation's file.
+#[must_use]
+pub fn recorded(kind: FileKind, stored: ObjectInfo) -> RelocationFile {
+    let ObjectInfo { key, bytes, pinned } = stored;
+    RelocationFile { kind, place: Place::Artifacts, key, bytes, pinned: Some(pinned), upload: None }
 }

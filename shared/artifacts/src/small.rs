@@ -2,6 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
+use pipeline::artifact;
+use pipeline::ids::RelocationId;
 use pipeline::port::{ObjectInfo, PortError, ReadObjects, WriteObjects};
 use pipeline::relocation::Place;
 
@@ -38,4 +40,18 @@ pub async fn read_small(objects: &impl ReadObjects, key: &str) -> Result<Bytes, 
         content.extend_from_slice(&chunk);
     }
     Ok(content.freeze())
+}
+
+/// The usernames that are wanted and exist already: the list that `preprocessing_transfer` left, one in each line.
+///
+/// # Errors
+/// As [`read_small`].
+pub async fn existing_usernames(
+    objects: &impl ReadObjects,
+    id: RelocationId,
+) -> Result<Vec<String>, PortError> {
+    let key = artifact::filter_usernames(id);
+    let list = read_small(objects, &key).await?;
+    let list = str::from_utf8(&list).map_err(|error| PortError::permanent(format!("read {key}"), error))?;
+    Ok(list.split_terminator('\n').map(str::to_owned).collect())
 }

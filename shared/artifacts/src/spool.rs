@@ -22,15 +22,19 @@ impl Spool {
     /// Exports into a temporary file in `folder`.
     ///
     /// # Errors
-    /// The engine's.
+    /// A silo or the file system failed.
     pub async fn export<S: Silo>(
         silos: Silos<'_, S>,
         request: &ExportRequest,
         folder: &Path,
-    ) -> Result<Self, ExportError> {
-        let sink = BufWriter::new(tempfile::tempfile_in(folder)?);
-        let (sink, _) = export(silos, request, sink).await?;
-        Ok(Self(sink.into_inner().map_err(io::IntoInnerError::into_error)?))
+    ) -> Result<Self, TaskError> {
+        let exported = async {
+            let sink = BufWriter::new(tempfile::tempfile_in(folder)?);
+            let (sink, _) = export(silos, request, sink).await?;
+            Ok(Self(sink.into_inner().map_err(io::IntoInnerError::into_error)?))
+        };
+        let broken = |error: ExportError| TaskError::Broken { retryable: error.retryable(), source: error.into() };
+        exported.await.map_err(broken)
     }
 
     /// Reads the export's rows. One reading at a time: they share the file's position.

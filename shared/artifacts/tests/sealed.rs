@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use artifacts::testing::{TestKeys, export, user};
+use artifacts::testing::TestKeys;
 use artifacts::{Located, Sealing, Spool, ValidationPlan, blocking, catalogue, index, open, refused_rows};
 use catalog::{Catalog, ImportScope};
 use pipeline::code::ErrorCode;
@@ -14,6 +14,7 @@ use pipeline::relocation::Place;
 use rstest::rstest;
 use runtime::TaskError;
 use silo::{Filter, MemorySilo, Row, Silos};
+use testkit::Export;
 use transfer::export::ExportRequest;
 use transfer::import::ExportSource;
 use transfer::rows::RowReader;
@@ -34,8 +35,8 @@ async fn refusal(tarball: Vec<u8>) -> TaskError {
 async fn what_was_sealed_is_read_again_as_often_as_wanted() {
     let objects = Arc::new(MemoryObjects::default());
     let keys = TestKeys::default();
-    let rows: Vec<_> = (1..2_000).map(|pk| user(pk, &format!("user-{pk}"))).collect();
-    let plaintext = export(&rows);
+    let users = (1..2_000).map(|n| format!("user-{n}"));
+    let plaintext = users.fold(Export::new(), |export, name| export.user(&name)).json();
     let at = stored(&objects, keys.sealed(&plaintext));
     index(&objects, &at).await.unwrap();
     let file = open(&objects, &keys, at).await.unwrap();
@@ -133,7 +134,7 @@ async fn an_export_is_spooled_sealed_and_stored() {
     let catalog = Catalog::builtin();
     let (cell, control) = (MemorySilo::new(Arc::clone(&catalog)), MemorySilo::new(Arc::clone(&catalog)));
     let model = catalog.find("sentry.user").unwrap();
-    let serde_json::Value::Object(fields) = user(3, "ann")["fields"].take() else { panic!("fields") };
+    let fields = [("username".to_owned(), "ann".into())].into_iter().collect();
     control.load(model, Row { pk: 3, fields }).unwrap();
 
     let folder = tempfile::tempdir().unwrap();

@@ -60,6 +60,8 @@ variables! {
     OUTBOX_SWEEP_AGE_SECONDS;
     /// The memory of the function that validates, in MiB.
     VALIDATION_MEMORY_MB;
+    /// The object in the bucket of artifacts that holds the cell's own catalogue; only where it has one.
+    CATALOG;
 }
 
 /// The variable that holds a queue's URL: `QUEUE_` and the name of what it feeds.
@@ -121,6 +123,9 @@ pub struct Config {
     pub waits: Waits,
     /// The memory of the function that validates, in bytes.
     pub validation_memory_bytes: u64,
+    /// The object in the bucket of artifacts that holds the cell's own catalogue; none where the built-in one
+    /// is used.
+    pub catalog: Option<String>,
 }
 
 /// How mails are sent.
@@ -186,6 +191,7 @@ impl Config {
             validation_memory_bytes: env
                 .number(name::VALIDATION_MEMORY_MB, 3008)?
                 .saturating_mul(1024 * 1024),
+            catalog: env.0.get(name::CATALOG).cloned(),
         })
     }
 }
@@ -262,6 +268,15 @@ mod tests {
         assert_eq!(config.waits, Waits::default());
         assert_eq!(config.validation_memory_bytes, 3008 << 20);
         assert_eq!(config.control_table, "the CONTROL_TABLE");
+    }
+
+    #[test]
+    fn a_cell_without_a_catalogue_of_its_own_uses_the_built_in_one() {
+        assert_eq!(with("CATALOG", "").unwrap().catalog, None);
+        assert_eq!(
+            with("CATALOG", "catalogs/ours.toml").unwrap().catalog.as_deref(),
+            Some("catalogs/ours.toml")
+        );
     }
 
     #[test]

@@ -1,12 +1,10 @@
-//! What the tests of functions share: a relocation that has come as far as a task, visits to that task with
-//! every port failing in turn, sealed files, and a key service with a key of its own.
+//! What the tests of functions need beside `testkit`: a key service with a key of its own, sealed files, and a
+//! record that has them.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
+#![expect(clippy::expect_used, reason = "tests stop at the first surprise")]
 
 mod keys;
-mod rows;
-mod scene;
+mod record;
 
 pub use keys::TestKeys;
-pub use rows::{export, member, organization, user};
-pub use scene::{OWNER, Scene};
+pub use record::{RAW_DATA, amend, input, stored};
