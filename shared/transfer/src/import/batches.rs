@@ -36,7 +36,8 @@ impl<'a, R: Read> Batches<'a, R> {
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, ReadError> {
         let Some((first, mut bytes)) = self.take_row()? else { return Ok(None) };
         let model = self.catalog.find(&first.model);
-        let rows_max = model.map_or(1, |model| rows_per_transaction(self.catalog, model, self.transaction_items));
+        let rows_max =
+            model.map_or(1, |model| rows_per_transaction(self.catalog, model, self.transaction_items));
         let mut batch = Batch { model: first.model.clone(), min_ordinal: 1, rows: vec![first] };
         while batch.rows.len() < rows_max {
             let Some((row, row_bytes)) = self.take_row()? else { break };

@@ -141,7 +141,11 @@ impl<'a> Graph<'a> {
             Filter::OrganizationSlugs(wanted) => {
                 let organizations: HashSet<Pk> = named(&self.names.organizations, wanted).collect();
                 let members = self.names.members.iter();
-                users.extend(members.filter(|(_, organization)| organizations.contains(organization)).map(|(user, _)| *user));
+                users.extend(
+                    members
+                        .filter(|(_, organization)| organizations.contains(organization))
+                        .map(|(user, _)| *user),
+                );
                 chosen.insert(
                     self.tenancy.organization.model,
                     self.positions(self.tenancy.organization.model, &organizations),
@@ -217,7 +221,8 @@ impl<'a> Graph<'a> {
         }
         for (model, table) in self.catalog.models().iter().zip(&self.tables) {
             for (position, keys) in (0u32..).zip(&table.keys) {
-                let unused = model.dangling && model.used_by.is_empty() && !used.contains(&(model.id, position));
+                let unused =
+                    model.dangling && model.used_by.is_empty() && !used.contains(&(model.id, position));
                 let follows_unused = model.keys.iter().zip(keys.iter()).any(|(key, pk)| {
                     !model.tolerates_missing(&key.field)
                         && self
@@ -225,7 +230,8 @@ impl<'a> Graph<'a> {
                             .is_some_and(|(target, position)| mark(admitted, target, position) == Some(false))
                 });
                 if (unused || follows_unused)
-                    && let Some(row) = admitted.get_mut(model.id.index()).and_then(|rows| rows.get_mut(position as usize))
+                    && let Some(row) =
+                        admitted.get_mut(model.id.index()).and_then(|rows| rows.get_mut(position as usize))
                 {
                     *row = false;
                 }

@@ -122,7 +122,12 @@ impl ImportReport {
     /// Rows of the file that the import has dealt with.
     pub fn rows_done(&self) -> u64 {
         let rows = |model: &ModelReport| {
-            model.inserted + model.existing + model.overwritten + model.out_of_scope + model.filtered + model.dropped
+            model.inserted
+                + model.existing
+                + model.overwritten
+                + model.out_of_scope
+                + model.filtered
+                + model.dropped
         };
         self.models.values().map(rows).sum()
     }

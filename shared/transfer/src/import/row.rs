@@ -53,7 +53,12 @@ impl RowContext<'_> {
     }
 
     /// Where the random values of a row come from that is made with a row of the file.
-    pub(crate) fn random_of_made<'m>(&'m self, made: &'m Model, maker: &'m Model, ordinal: u64) -> RowRandom<'m> {
+    pub(crate) fn random_of_made<'m>(
+        &'m self,
+        made: &'m Model,
+        maker: &'m Model,
+        ordinal: u64,
+    ) -> RowRandom<'m> {
         RowRandom { maker: &maker.name, ..self.random(made, ordinal) }
     }
 
@@ -77,14 +82,8 @@ impl RowContext<'_> {
         check_required(model, &row.fields)?;
         let (fields, unknown_fields) =
             normalise(self.catalog, model, row.fields, self.defaults(model, ordinal))?;
-        let mut candidate = Candidate {
-            ordinal,
-            source_pk: row.pk,
-            fields,
-            name,
-            needs_suffix: false,
-            unknown_fields,
-        };
+        let mut candidate =
+            Candidate { ordinal, source_pk: row.pk, fields, name, needs_suffix: false, unknown_fields };
         if let Some(reason) = self.replace_keys(model, &mut candidate.fields) {
             return Ok(Prepared::Dropped(reason));
         }

@@ -15,7 +15,8 @@ pub(crate) fn normalised(slug: &str) -> String {
 
 /// Whether a normalised slug is well-formed; all digits pass, they get a suffix.
 pub(crate) fn check(field: &str, slug: &str) -> Result<(), RowProblem> {
-    let is_allowed = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
+    let is_allowed =
+        |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
     let well_formed = !slug.is_empty()
         && slug.len() <= SLUG_LENGTH_MAX
         && slug.chars().all(is_allowed)
@@ -37,7 +38,13 @@ const SUFFIXES: [(u32, usize); 4] = [(1, 2), (5, 3), (20, 5), (1, 12)];
 
 /// The name with its `attempt`-th suffix, cut so that the whole has at most `length_max` characters; none
 /// when all attempts are spent.
-pub(crate) fn suffixed(name: &str, field: &str, attempt: u32, length_max: usize, random: RowRandom<'_>) -> Option<String> {
+pub(crate) fn suffixed(
+    name: &str,
+    field: &str,
+    attempt: u32,
+    length_max: usize,
+    random: RowRandom<'_>,
+) -> Option<String> {
     let mut first = 0;
     for (attempts, length) in SUFFIXES {
         if attempt < first + attempts {

@@ -36,7 +36,13 @@ pub(crate) fn keep_or_make_org_token(fields: &mut Fields, slug: &str, now: &str,
 
 /// Makes an organisation's token anew: it names the organisation by its slug here. Only its hash and its last
 /// characters are kept, so that nobody can use it before its owner makes another.
-pub(crate) fn make_org_token(fields: &mut Fields, slug: &str, now: &str, random: RowRandom<'_>, attempt: u32) {
+pub(crate) fn make_org_token(
+    fields: &mut Fields,
+    slug: &str,
+    now: &str,
+    random: RowRandom<'_>,
+    attempt: u32,
+) {
     let payload = json!({ "iat": now, "org": slug }).to_string();
     let secret: [u8; 32] = random.draw("token", attempt).bytes();
     let token = format!("sntrys_{}_{}", STANDARD.encode(payload), STANDARD_NO_PAD.encode(secret));
