@@ -125,11 +125,6 @@ impl ServiceError {
         self.nature
     }
 
-    /// The service's own code.
-    pub(crate) fn code(&self) -> &str {
-        &self.code
-    }
-
     /// Whether the same request may succeed later.
     pub fn retryable(&self) -> bool {
         self.nature != Nature::Refused

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::{
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use crate::keys::{Key, PK, SK};
+use crate::keys::Key;
 use crate::{Meter, ServiceError};
 
 /// The attributes of an item.
@@ -78,18 +78,6 @@ pub(crate) enum Change {
     Set(Item),
     /// What is there goes, if the condition holds of it.
     Delete(Key, Condition),
-}
-
-impl Change {
-    /// The key of the item that changes.
-    pub(crate) fn key(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::Put(item, _) | Self::Set(item) => {
-                Some((item.get(PK)?.as_s().ok()?, item.get(SK)?.as_s().ok()?))
-            }
-            Self::Delete(key, _) => Some((&key.pk, &key.sk)),
-        }
-    }
 }
 
 /// What became of a conditional write.

@@ -300,11 +300,11 @@ impl Silo for MemorySilo {
         if let Some(write) = transaction.writes.iter().position(|write| !fits(&write.row().fields)) {
             return Err(WriteError::RowTooLarge { write });
         }
-        let items = self.items(transaction);
-        if items.iter().collect::<HashSet<_>>().len() < items.len() {
-            let action = "writing the same row or unique value twice in one transaction";
+        if transaction.contradicts_itself(&self.catalog) {
+            let action = "writing a row or unique value twice in one transaction";
             return Err(StoreError::new(StoreErrorKind::Refused, action).into());
         }
+        let items = self.items(transaction);
         let hold = {
             let mut state = self.lock();
             if items.iter().any(|item| state.in_flight.contains(item)) {

@@ -1,5 +1,6 @@
 //! What the engine asks of a silo.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -24,6 +25,17 @@ pub struct Transaction {
     pub writes: Vec<Write>,
     /// The record that they happened; refused when it is there already.
     pub chunk: Option<ImportChunk>,
+}
+
+impl Transaction {
+    /// Whether two changes are of the same row, or leave two rows with the same unique value.
+    pub fn contradicts_itself(&self, catalog: &Catalog) -> bool {
+        let (mut rows, mut values) = (HashSet::new(), HashSet::new());
+        self.writes.iter().any(|write| {
+            let mut taken = UniqueKey::of(catalog.model(write.model()), &write.row().fields).into_iter();
+            !rows.insert((write.model(), write.row().pk)) || taken.any(|key| !values.insert(key))
+        })
+    }
 }
 
 /// One change to one row.

@@ -36,7 +36,7 @@ impl DynamoSilo {
     ) -> Result<Page<Stored>, StoreError> {
         let mut rows = Vec::new();
         while rows.len() < limit {
-            let Some(from) = after.map_or(Some(0), |after| after.checked_add(1)) else { break };
+            let Some(from) = after.map_or(Some(0), |after| after.max(-1).checked_add(1)) else { break };
             let (blocks, more) = self.read_blocks(model, from, BLOCKS).await?;
             for block in blocks {
                 rows.extend(self.read_block(model, block, from, limit - rows.len()).await?);
@@ -111,7 +111,7 @@ impl DynamoSilo {
         limit: usize,
     ) -> Result<Page<Pk>, StoreError> {
         let action = || format!("reading index {index} at {value}");
-        let Some(from) = after.map_or(Some(0), |after| after.checked_add(1)) else {
+        let Some(from) = after.map_or(Some(0), |after| after.max(-1).checked_add(1)) else {
             return Ok(Page { items: Vec::new(), next: None });
         };
         let query = self.table.query().index_name(index);

@@ -23,7 +23,7 @@ enum Part {
     /// A unique value that the row of a write takes.
     Take(usize, UniqueKey),
     /// A unique value that the row of a write gives up.
-    Free(UniqueKey),
+    Free(usize, UniqueKey),
     /// The chunk.
     Chunk,
 }
@@ -45,6 +45,10 @@ impl DynamoSilo {
     }
 
     fn changes(&self, transaction: &Transaction) -> Result<Vec<(Part, Change)>, WriteError> {
+        if transaction.contradicts_itself(&self.catalog) {
+            let action = format!("{}, which has a row or unique value twice,", action(transaction));
+            return Err(StoreError::new(StoreErrorKind::Refused, action).into());
+        }
         let mut changes = Vec::new();
         for (position, write) in transaction.writes.iter().enumerate() {
             changes.extend(self.changes_of(position, write)?);
@@ -55,12 +59,7 @@ impl DynamoSilo {
             changes.push((Part::Chunk, Change::Put(item, Condition::new(IS_FREE, []))));
         }
         without_needless_frees(&mut changes);
-        let mut seen = HashSet::new();
-        if changes.iter().all(|(_, change)| seen.insert(change.key())) {
-            return Ok(changes);
-        }
-        let action = format!("{}, which has a row or unique value twice,", action(transaction));
-        Err(StoreError::new(StoreErrorKind::Refused, action).into())
+        Ok(changes)
     }
 
     fn changes_of(&self, position: usize, write: &Write) -> Result<Vec<(Part, Change)>, WriteError> {
@@ -85,7 +84,7 @@ impl DynamoSilo {
         }
         for key in given_up.iter().filter(|key| !taken.contains(key)) {
             let change = Change::Delete(self.unique(key), is_free_or_held_by(row.pk));
-            changes.push((Part::Free(key.clone()), change));
+            changes.push((Part::Free(position, key.clone()), change));
         }
         Ok(changes)
     }
@@ -147,7 +146,9 @@ impl DynamoSilo {
                 let holder = item::to_number(&held, HOLDER).map_err(corrupt(action()))?;
                 conflict.taken.push(Taken { write: *position, model: key.model, set: key.set, holder });
             }
-            Part::Free(key) => {
+            // A row that is not as it was read may have lost the value; its own part came before.
+            Part::Free(position, _) if conflict.changed.contains(position) => {}
+            Part::Free(_, key) => {
                 let action = format!("freeing {}, which another row holds too,", self.describe(key));
                 return Err(StoreError::new(StoreErrorKind::Corrupt, action));
             }
@@ -186,5 +187,5 @@ fn is_free_or_held_by(pk: Pk) -> Condition {
 fn without_needless_frees(changes: &mut Vec<(Part, Change)>) {
     let taken = |part: &Part| if let Part::Take(_, key) = part { Some(key.clone()) } else { None };
     let taken: HashSet<UniqueKey> = changes.iter().filter_map(|(part, _)| taken(part)).collect();
-    changes.retain(|(part, _)| !matches!(part, Part::Free(key) if taken.contains(key)));
+    changes.retain(|(part, _)| !matches!(part, Part::Free(_, key) if taken.contains(key)));
 }

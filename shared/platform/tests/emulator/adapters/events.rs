@@ -4,7 +4,8 @@ use pipeline::event::{Envelope, VERSION};
 use pipeline::port::PublishEvents;
 use serde_json::{Value, json};
 
-use crate::{Cell, support};
+use super::Cell;
+use crate::support;
 
 fn event(n: u64) -> Envelope {
     Envelope {
@@ -49,7 +50,8 @@ async fn more_events_than_a_request_takes_are_all_published() {
 
     let mut arrived = Vec::new();
     while arrived.len() < 23 {
-        let answer = client.receive_message().queue_url(&queue).max_number_of_messages(10).wait_time_seconds(5);
+        let answer =
+            client.receive_message().queue_url(&queue).max_number_of_messages(10).wait_time_seconds(5);
         let messages = answer.send().await.expect("an answer").messages.unwrap_or_default();
         assert!(!messages.is_empty(), "only {} arrived", arrived.len());
         for message in messages {
@@ -66,8 +68,11 @@ async fn events_that_no_bus_takes_fail_one_by_one() {
     let Some(aws) = support::account() else { return };
     let nowhere = aws.into_builder().endpoint_url("http://127.0.0.1:1").build();
     let outcomes = Cell::new(nowhere, &[]).platform.events().publish(&[event(1), event(2)]).await;
-    let said: Vec<_> =
-        outcomes.into_iter().map(|outcome| outcome.expect_err("no bus")).map(|e| (e.to_string(), e.retryable())).collect();
+    let said: Vec<_> = outcomes
+        .into_iter()
+        .map(|outcome| outcome.expect_err("no bus"))
+        .map(|e| (e.to_string(), e.retryable()))
+        .collect();
     let failed = |n| (format!("publish event event-{n} failed"), true);
     assert_eq!(said, [failed(1), failed(2)]);
 }

@@ -53,7 +53,12 @@ async fn releases_no_lock_but_its_own() {
     let id = first.relocation.id;
     store.commit(first).await.expect("a creation");
     let relocation = store.relocation(id).await.expect("a read").expect("it is there");
-    let over = fail(&relocation, pipeline::code::ErrorCode::Internal.into(), &Cause::Pipeline("test"), relocation.date_added);
+    let over = fail(
+        &relocation,
+        pipeline::code::ErrorCode::Internal.into(),
+        &Cause::Pipeline("test"),
+        relocation.date_added,
+    );
     let over = over.expect("a failure");
     let mut again = over.clone();
     store.commit(over).await.expect("a failure");

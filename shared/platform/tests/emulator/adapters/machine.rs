@@ -9,7 +9,8 @@ use pipeline::task::OrderedTask;
 use platform::SystemEntropy;
 use serde_json::{Value, json};
 
-use crate::{Cell, support};
+use super::Cell;
+use crate::support;
 
 /// A machine that asks one task and ends with its answer.
 async fn machine() -> Option<(Cell, aws_sdk_sfn::Client, String)> {
@@ -31,7 +32,8 @@ async fn machine() -> Option<(Cell, aws_sdk_sfn::Client, String)> {
         } },
     });
     let client = aws_sdk_sfn::Client::new(&aws);
-    let made = client.create_state_machine().name("relocation").role_arn("arn:aws:iam::000000000000:role/machine");
+    let made =
+        client.create_state_machine().name("relocation").role_arn("arn:aws:iam::000000000000:role/machine");
     let made = made.definition(definition.to_string()).send().await.expect("a machine");
     Some((Cell::new(aws, &[("STATE_MACHINE_ARN", &made.state_machine_arn)]), client, queue))
 }
@@ -58,7 +60,8 @@ async fn ended(cell: &Cell, client: &aws_sdk_sfn::Client) -> (ExecutionStatus, O
         let [execution] = list.executions() else { panic!("one execution: {list:?}") };
         if *execution.status() != ExecutionStatus::Running {
             let arn = execution.execution_arn();
-            let execution = client.describe_execution().execution_arn(arn).send().await.expect("an execution");
+            let execution =
+                client.describe_execution().execution_arn(arn).send().await.expect("an execution");
             let output = execution.output().map(|output| serde_json::from_str(output).expect("JSON"));
             return (execution.status().clone(), output);
         }
@@ -99,7 +102,10 @@ async fn a_run_is_stopped() {
     adapter.start(run).await.expect("a run");
     let asked = asked(&cell, &queue).await;
     for _ in 0..2 {
-        adapter.stop(StopRun { uuid: run.uuid, generation: run.generation }).await.expect("also the second time");
+        adapter
+            .stop(StopRun { uuid: run.uuid, generation: run.generation })
+            .await
+            .expect("also the second time");
     }
     assert_eq!(ended(&cell, &client).await.0, ExecutionStatus::Aborted);
     let token = TaskToken::new(asked["token"].as_str().expect("a token"));

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
 use serde::Deserialize;
 
 /// How to reach the emulator, as an account that nobody else uses; none, said once, when there is none.
-pub fn account() -> Option<SdkConfig> {
+pub(crate) fn account() -> Option<SdkConfig> {
     static SAID: OnceLock<()> = OnceLock::new();
     let Ok(endpoint) = std::env::var("RELOCATE_TEST_ENDPOINT") else {
         SAID.get_or_init(|| eprintln!("skipped: RELOCATE_TEST_ENDPOINT names no emulator"));
@@ -31,7 +31,7 @@ pub fn account() -> Option<SdkConfig> {
 }
 
 /// Makes a table as the template declares it, and answers its name.
-pub async fn make_table(client: &aws_sdk_dynamodb::Client, resource: Resource) -> String {
+pub(crate) async fn make_table(client: &aws_sdk_dynamodb::Client, resource: Resource) -> String {
     let template: Template = serde_saphyr::from_str(include_str!("../../../../infra/template.yaml"))
         .expect("the template has the tables");
     let table = match resource {
@@ -56,8 +56,7 @@ pub async fn make_table(client: &aws_sdk_dynamodb::Client, resource: Resource) -
 
 /// A table of the template.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "each test binary uses its own")]
-pub enum Resource {
+pub(crate) enum Resource {
     CellTable,
     RelocationsTable,
 }

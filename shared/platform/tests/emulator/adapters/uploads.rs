@@ -7,7 +7,7 @@ use pipeline::port::{Presigned, ReadObjects, Uploads};
 use pipeline::relocation::Place;
 use platform::DirectUploads;
 
-use crate::objects::buckets;
+use super::objects::buckets;
 
 const KEY: &str = "uploads/7/export.tar";
 const MIB: usize = 1024 * 1024;
@@ -28,7 +28,8 @@ async fn send(request: Presigned, content: Vec<u8>) -> String {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        let etag = answer.lines().find_map(|line| line.to_lowercase().strip_prefix("etag:").map(str::to_owned));
+        let etag =
+            answer.lines().find_map(|line| line.to_lowercase().strip_prefix("etag:").map(str::to_owned));
         etag.expect("an entity tag").trim().to_owned()
     })
     .await
@@ -72,11 +73,19 @@ async fn nothing_is_completed_from_parts_that_are_not_there() {
     let id = uploads.begin(KEY).await.expect("an upload");
     let first = upload(&uploads, &id, 1, vec![7; 5 * MIB]).await;
     let wrong = "\"00000000000000000000000000000000\"".to_owned();
-    for parts in [vec![(1, wrong.clone())], vec![(1, first.clone()), (2, wrong.clone())], vec![(2, first.clone())]] {
+    for parts in
+        [vec![(1, wrong.clone())], vec![(1, first.clone()), (2, wrong.clone())], vec![(2, first.clone())]]
+    {
         assert_eq!(uploads.complete(KEY, &id, &parts).await.expect("an answer"), None, "{parts:?}");
     }
-    assert_eq!(uploads.complete(KEY, "no-such-upload", &[(1, first.clone())]).await.expect("an answer"), None);
-    assert!(uploads.complete(KEY, &id, &[(1, first)]).await.expect("an answer").is_some(), "it was left alone");
+    assert_eq!(
+        uploads.complete(KEY, "no-such-upload", &[(1, first.clone())]).await.expect("an answer"),
+        None
+    );
+    assert!(
+        uploads.complete(KEY, &id, &[(1, first)]).await.expect("an answer").is_some(),
+        "it was left alone"
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use pipeline::port::{ByteStream, PortError, ReadObjects, WriteObjects};
 use pipeline::relocation::Place;
 use platform::Objects;
 
-use crate::{Cell, support};
+use super::Cell;
+use crate::support;
 
 const MIB: usize = 1024 * 1024;
 
@@ -126,7 +127,8 @@ async fn a_large_stream_is_stored_in_parts() {
     let stored = objects.put(Place::Artifacts, "large", large(20 * MIB + 5)).await.expect("a put");
     assert_eq!(stored.bytes, 20 * MIB as u64 + 5);
     assert_eq!(objects.head(Place::Artifacts, "large").await.expect("a head"), Some(stored));
-    let (found, expected) = (read(&objects, "large", None, 0).await.expect("it is there"), whole(large(20 * MIB + 5)).await);
+    let (found, expected) =
+        (read(&objects, "large", None, 0).await.expect("it is there"), whole(large(20 * MIB + 5)).await);
     assert!(found == expected, "the bytes differ");
     let bucket = &cell.platform.config().artifacts_bucket;
     let parts = client.get_object_attributes().bucket(bucket).key("large");
@@ -140,7 +142,8 @@ async fn a_stream_that_breaks_off_stores_nothing() {
     let Some((cell, client)) = buckets().await else { return };
     let objects = cell.platform.objects();
     for whole in [3, 12 * MIB] {
-        let broken = stream::once(async { Err(PortError::transient("read what is written", "it broke off")) });
+        let broken =
+            stream::once(async { Err(PortError::transient("read what is written", "it broke off")) });
         let error = objects.put(Place::Artifacts, "broken", large(whole).chain(broken).boxed()).await;
         assert_eq!(error.expect_err("a broken stream").to_string(), "read what is written failed");
         assert_eq!(objects.head(Place::Artifacts, "broken").await.expect("a head"), None);
@@ -161,7 +164,8 @@ async fn a_version_is_copied_whatever_its_size() {
         let copied = objects.copy(from, (Place::Artifacts, "to")).await.expect("a copy");
         assert_eq!((copied.key.as_str(), copied.bytes), ("to", bytes as u64));
         assert_eq!(objects.head(Place::Artifacts, "to").await.expect("a head"), Some(copied));
-        let (found, expected) = (read(&objects, "to", None, 0).await.expect("it is there"), whole(large(bytes)).await);
+        let (found, expected) =
+            (read(&objects, "to", None, 0).await.expect("it is there"), whole(large(bytes)).await);
         assert!(found == expected, "the bytes of {bytes} differ");
     }
 }

@@ -2,7 +2,8 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{EncryptionAlgorithmSpec, KeySpec, KeyUsageType};
 use pipeline::port::{PublicKey, UnwrapError, UnwrapKeys};
 
-use crate::{Cell, support};
+use super::Cell;
+use crate::support;
 
 async fn key() -> Option<(Cell, aws_sdk_kms::Client)> {
     let aws = support::account()?;

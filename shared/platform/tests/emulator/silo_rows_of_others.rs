@@ -1,7 +1,5 @@
 //! Rows that others write, from the README's key table alone, are respected.
 
-mod support;
-
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
@@ -10,6 +8,8 @@ use catalog::Catalog;
 use platform::DynamoSilo;
 use serde_json::json;
 use silo::{Conflict, Fields, Row, Silo, Taken, Transaction, Write, WriteError};
+
+use crate::support;
 
 struct Others {
     client: Client,

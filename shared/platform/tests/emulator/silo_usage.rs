@@ -1,12 +1,12 @@
-//! What an import of rows asks of DynamoDB. `cargo test -p platform --test silo_usage -- --nocapture` prints it.
-
-mod support;
+//! What an import of rows asks of DynamoDB. `cargo test -p platform usage -- --nocapture` prints it.
 
 use catalog::Catalog;
 use platform::{DynamoSilo, Usage};
 use serde_json::json;
 use silo::{ImportChunk, ImportKind, Mapped, Pk, Row, Silo, Transaction, Write};
 use uuid::Uuid;
+
+use crate::support;
 
 const ROWS: Pk = 1_000;
 /// 49 rows, a unique value of each, and the chunk are 99 items.

@@ -1,9 +1,9 @@
 //! The silo in DynamoDB keeps the contract of every silo.
 
-mod support;
-
 use catalog::Catalog;
 use platform::DynamoSilo;
+
+use crate::support;
 
 async fn empty() -> Option<DynamoSilo> {
     let client = aws_sdk_dynamodb::Client::new(&support::account()?);

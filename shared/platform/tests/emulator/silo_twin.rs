@@ -1,15 +1,15 @@
 //! Whatever happens to them, the silo in memory and the one in DynamoDB hold the same and say the same.
 
-mod support;
-
-use std::fmt::Debug;
-
 use catalog::{Catalog, Model};
 use platform::DynamoSilo;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
-use silo::{Conflict, MemorySilo, Pk, Row, Silo, StoreError, Transaction, UniqueKey, Write, WriteError};
+use silo::{
+    Conflict, MemorySilo, Pk, Row, Silo, StoreError, Stored, Transaction, UniqueKey, Write, WriteError,
+};
+
+use crate::support;
 
 /// A change to a member, as far as it can be said without knowing what is there.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ async fn transaction(
     silo: &impl Silo,
     model: &Model,
     changes: &[Change],
-    first_seen: &[silo::Stored],
+    first_seen: &[Stored],
 ) -> Transaction {
     let mut writes = Vec::new();
     for change in changes {
@@ -87,24 +87,32 @@ async fn transaction(
     Transaction { writes, chunk: None }
 }
 
-async fn everything(silo: &impl Silo, model: &Model) -> impl Debug + PartialEq + use<> {
+/// All that can be read of a model.
+#[derive(Debug, PartialEq)]
+struct Everything {
+    rows: Vec<Stored>,
+    references: Vec<Vec<Pk>>,
+    holders: Vec<Option<Pk>>,
+}
+
+async fn everything(silo: &impl Silo, model: &Model) -> Everything {
     let rows = silo.page(model, None, 100).await.expect("a page").items;
     let mut references = Vec::new();
     for key in &model.keys {
         for target in 1..4 {
-            references
-                .push(silo.referring(model, &key.field, target, None, 100).await.expect("a page").items);
+            let page = silo.referring(model, &key.field, target, None, 100).await.expect("a page");
+            references.push(page.items);
         }
     }
     let uniques: Vec<UniqueKey> =
         rows.iter().flat_map(|stored| UniqueKey::of(model, &stored.row.fields)).collect();
     let holders = silo.holders(&uniques).await.expect("holders");
-    (rows, references, uniques, holders)
+    Everything { rows, references, holders }
 }
 
 async fn agree(transactions: Vec<Vec<Change>>, memory: MemorySilo, dynamo: DynamoSilo) {
     let model = memory.catalog().find("sentry.organizationmember").expect("the catalogue has members");
-    let mut first_seen: Vec<silo::Stored> = Vec::new();
+    let mut first_seen: Vec<Stored> = Vec::new();
     for changes in transactions {
         let batch = transaction(&memory, model, &changes, &first_seen).await;
         assert_eq!(answer(memory.write(&batch).await), answer(dynamo.write(&batch).await), "{batch:?}");

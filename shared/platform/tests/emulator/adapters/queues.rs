@@ -3,7 +3,8 @@ use std::time::Duration;
 use pipeline::port::{PostponeMessages, Queue, SendMessages};
 use pipeline::task::OrderedTask;
 
-use crate::{Cell, support};
+use super::Cell;
+use crate::support;
 
 const QUEUE: Queue = Queue::Task(OrderedTask::Importing);
 
@@ -15,7 +16,11 @@ async fn queue() -> Option<(Cell, aws_sdk_sqs::Client, String)> {
     Some((Cell::new(aws, &[("QUEUE_IMPORTING", &url)]), client, url))
 }
 
-async fn receive(client: &aws_sdk_sqs::Client, url: &str, seconds: i32) -> Option<aws_sdk_sqs::types::Message> {
+async fn receive(
+    client: &aws_sdk_sqs::Client,
+    url: &str,
+    seconds: i32,
+) -> Option<aws_sdk_sqs::types::Message> {
     let answer = client.receive_message().queue_url(url).wait_time_seconds(seconds).send().await;
     answer.expect("an answer").messages.unwrap_or_default().pop()
 }

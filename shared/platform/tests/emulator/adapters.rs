@@ -1,7 +1,4 @@
-//! Every adapter keeps what its port promises, against an emulator of AWS.
-
-#[path = "../support/mod.rs"]
-mod support;
+//! Every adapter keeps what its port promises.
 
 mod events;
 mod machine;
@@ -26,8 +23,16 @@ impl Cell {
     /// A cell that names what the test has made, by variable.
     fn new(aws: SdkConfig, names: &[(&str, &str)]) -> Self {
         let unset = [
-            "CELL", "RELOCATIONS_TABLE", "CELL_TABLE", "CONTROL_TABLE", "ARTIFACTS_BUCKET", "UPLOADS_BUCKET",
-            "SEAL_KEY_ID", "DATA_KEY_ID", "EVENT_BUS", "STATE_MACHINE_ARN",
+            "CELL",
+            "RELOCATIONS_TABLE",
+            "CELL_TABLE",
+            "CONTROL_TABLE",
+            "ARTIFACTS_BUCKET",
+            "UPLOADS_BUCKET",
+            "SEAL_KEY_ID",
+            "DATA_KEY_ID",
+            "EVENT_BUS",
+            "STATE_MACHINE_ARN",
         ];
         let unset = unset.map(|name| (name.to_owned(), "not-made".to_owned()));
         let names = names.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
