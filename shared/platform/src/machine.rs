@@ -11,6 +11,10 @@ use crate::failure::{refused, unreadable};
 /// What Step Functions says of a token that waits for no answer (any more).
 const ANSWERED: [&str; 3] = ["InvalidToken", "TaskDoesNotExist", "TaskTimedOut"];
 
+/// What Step Functions says of an execution that cannot be stopped, because it has ended or never was. A request to
+/// stop holds nothing but the ARN, so there is nothing else in it to be invalid.
+const ENDED: [&str; 2] = ["ExecutionDoesNotExist", "ValidationException"];
+
 /// The state machine that sequences the tasks.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -59,7 +63,7 @@ impl Runs for Machine {
         let name = run.execution_name();
         match self.client.stop_execution().execution_arn(self.execution(&name)).send().await {
             Ok(_) => Ok(()),
-            Err(error) if is_one_of(&error, &["ExecutionDoesNotExist"]) => Ok(()),
+            Err(error) if is_one_of(&error, &ENDED) => Ok(()),
             Err(error) => Err(refused("StopExecution", || format!("stop run {name}"))(error)),
         }
     }

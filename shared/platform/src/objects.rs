@@ -5,6 +5,7 @@ mod multipart;
 mod put;
 
 use std::error::Error;
+use std::pin::Pin;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -60,7 +61,11 @@ impl ReadObjects for Objects {
         let request = request.set_version_id(version.map(str::to_owned));
         let request = request.set_range((offset > 0).then(|| format!("bytes={offset}-")));
         match request.send().await {
-            Ok(object) => Ok(Some(chunks(object.body, key))),
+            Ok(object) => {
+                // HTTP lets a server answer a request for a range with everything.
+                let surplus = if object.content_range.is_some() { 0 } else { offset };
+                Ok(Some(chunks(object.body, key, surplus)))
+            }
             Err(error) if is_missing(&error) => Ok(None),
             // The end of the object is a place to begin at, too.
             Err(error) if error.code() == Some("InvalidRange") => Ok(Some(stream::empty().boxed())),
@@ -96,14 +101,18 @@ impl WriteObjects for Objects {
     }
 }
 
-/// A body as it comes in. That it broke off says nothing of the next try.
-fn chunks(body: Body, key: &str) -> ByteStream {
+/// A body as it comes in, without the first `surplus` bytes. That it broke off says nothing of the next try.
+fn chunks(mut body: Body, key: &str, mut surplus: u64) -> ByteStream {
     let action = format!("read on in object {key}");
-    stream::unfold((body, action), |(mut body, action)| async move {
-        let chunk = body.next().await?.map_err(|error| PortError::transient(&*action, error));
-        Some((chunk, (body, action)))
-    })
-    .boxed()
+    let chunks = stream::poll_fn(move |context| Pin::new(&mut body).poll_next(context));
+    chunks
+        .map(move |chunk| {
+            let mut chunk = chunk.map_err(|error| PortError::transient(&*action, error))?;
+            let skipped = chunk.len().min(usize::try_from(surplus).unwrap_or(usize::MAX));
+            surplus -= skipped as u64;
+            Ok(chunk.split_off(skipped))
+        })
+        .boxed()
 }
 
 /// What S3 says of an object it has stored. A bucket without versions calls the only one `null`.

@@ -20,7 +20,8 @@ pub(crate) fn account() -> Option<SdkConfig> {
     };
     // An access key of twelve digits is an account of the emulator.
     let account = format!("{:012}", fastrand::u64(100_000_000_000..1_000_000_000_000));
-    let credentials = Credentials::new(account, "secret", None, None, "test");
+    // Of signatures it checks those of presigned requests; this is the secret of every account.
+    let credentials = Credentials::new(account, "test", None, None, "test");
     let configuration = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .endpoint_url(endpoint)

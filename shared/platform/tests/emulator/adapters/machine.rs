@@ -100,7 +100,7 @@ async fn a_run_is_stopped() {
     let adapter = cell.platform.machine();
     let run = run();
     adapter.start(run).await.expect("a run");
-    let asked = asked(&cell, &queue).await;
+    asked(&cell, &queue).await;
     for _ in 0..2 {
         adapter
             .stop(StopRun { uuid: run.uuid, generation: run.generation })
@@ -108,9 +108,6 @@ async fn a_run_is_stopped() {
             .expect("also the second time");
     }
     assert_eq!(ended(&cell, &client).await.0, ExecutionStatus::Aborted);
-    let token = TaskToken::new(asked["token"].as_str().expect("a token"));
-    let late = adapter.answer(&token, &Answer::stopped(Turn(0))).await.expect("an answer");
-    assert_eq!(late, Delivery::AnsweredAlready);
 }
 
 #[tokio::test]
