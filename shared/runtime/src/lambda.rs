@@ -19,6 +19,8 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use pipeline::port::{AnswerTokens, CommitRelocations, PostponeMessages, ReadRelocations};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::run_task::{Ports, run_task};
 use crate::sqs::{Handled, Received, handle_batch};
@@ -48,6 +50,24 @@ pub async fn serve_queue(handle: impl AsyncFn(Received, Duration) -> Handled) ->
         let LambdaEvent { payload, context, .. } = event;
         let handle = async |received| handle(received, time_left(&context)).await;
         Ok::<SqsBatchResponse, Error>(handle_batch(payload, handle).await)
+    }))
+    .await
+}
+
+/// Serves events of any other source: `handle` gets each event and the time that the function has left. When it
+/// fails, its source delivers the event again.
+///
+/// # Errors
+/// The Lambda runtime cannot be reached.
+pub async fn serve_events<E, R>(handle: impl AsyncFn(E, Duration) -> Result<R, Error>) -> Result<(), Error>
+where
+    E: DeserializeOwned,
+    R: Serialize,
+{
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
+        let LambdaEvent { payload, context, .. } = event;
+        handle(payload, time_left(&context)).await
     }))
     .await
 }
