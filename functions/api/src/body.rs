@@ -1,0 +1,75 @@
+//! The body of POST relocations: JSON for a direct upload, or a form with the file in it.
+
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::{Json, RequestExt};
+use bytes::Bytes;
+use pipeline::api::CreateRequest;
+use pipeline::code::ErrorCode;
+use pipeline::upload::MAX_INLINE_BYTES;
+
+use crate::Refusal;
+
+/// What was sent.
+#[derive(Debug, Default)]
+pub(crate) struct CreateBody {
+    pub(crate) fields: CreateRequest,
+    /// The file, if it came with the request.
+    pub(crate) file: Option<Bytes>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for CreateBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if content_type.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+            let form: Multipart = request.extract().await.map_err(unreadable)?;
+            return read_form(form).await;
+        }
+        let Json(fields) = request.extract::<Json<CreateRequest>, _>().await.map_err(unreadable)?;
+        Ok(Self { fields, file: None })
+    }
+}
+
+fn unreadable(rejection: impl IntoResponse) -> Refusal {
+    match rejection.into_response().status().as_u16() {
+        413 => ErrorCode::FileTooLarge.into(),
+        _ => Refusal::new(
+            ErrorCode::InvalidField,
+            "The body is neither a form nor JSON of the expected shape.",
+        ),
+    }
+}
+
+async fn read_form(mut form: Multipart) -> Result<CreateBody, Refusal> {
+    let mut body = CreateBody::default();
+    while let Some(field) = form.next_field().await.map_err(unreadable)? {
+        match field.name().unwrap_or_default() {
+            "owner" => body.fields.owner = Some(text(field).await?),
+            "orgs" => body.fields.orgs = Some(text(field).await?),
+            "promo_code" => body.fields.promo_code = Some(text(field).await?),
+            "file" => {
+                body.fields.file_name = field.file_name().map(str::to_owned);
+                body.file = Some(file(field).await?);
+            }
+            // Forms may hold more than is asked for.
+            _ => {}
+        }
+    }
+    Ok(body)
+}
+
+async fn text(field: Field<'_>) -> Result<String, Refusal> {
+    field.text().await.map_err(unreadable)
+}
+
+async fn file(field: Field<'_>) -> Result<Bytes, Refusal> {
+    let content = field.bytes().await.map_err(unreadable)?;
+    if content.len() as u64 > MAX_INLINE_BYTES {
+        return Err(ErrorCode::FileTooLarge.into());
+    }
+    Ok(content)
+}

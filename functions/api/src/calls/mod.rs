@@ -1,0 +1,6 @@
+//! What can be asked for. To add a call, add a file here and its address to the router.
+
+pub(crate) mod create;
+pub(crate) mod public_key;
+pub(crate) mod show;
+pub(crate) mod upload;

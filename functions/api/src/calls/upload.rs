@@ -1,0 +1,133 @@
+//! …/{uuid}/upload/: the direct upload of a relocation's file. For its owner, whoever asked for it, and staff.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{FromRequest, Path, Request, State};
+use pipeline::api::{CompleteRequest, MissingPart, PartView, RelocationView, UploadView};
+use pipeline::code::ErrorCode;
+use pipeline::commit::Actor;
+use pipeline::kinds::FileKind;
+use pipeline::port::{Presigned, ReadRelocations, UploadedPart, Uploads};
+use pipeline::relocation::{Relocation, RelocationFile, Upload};
+use pipeline::transition::admin::abandon_upload;
+use pipeline::transition::lifecycle::awaits_upload;
+use pipeline::upload::{MAX_URLS, PART_BYTES, Parts};
+
+use crate::{Api, Caller, Refusal, World};
+
+/// How long a URL is good.
+const URL_VALID_FOR: Duration = Duration::from_hours(1);
+
+/// What is there, and how to send what is missing.
+pub(crate) async fn show<W: World>(
+    State(api): State<Arc<Api<W>>>,
+    caller: Caller,
+    Path(uuid): Path<String>,
+) -> Result<Json<UploadView>, Refusal> {
+    let (_, file) = api.awaited(&caller, &uuid).await?;
+    view(&api, &file).await?.map(Json).ok_or_else(|| ErrorCode::NotUploading.into())
+}
+
+/// The parts are all there: the file is put together, and its arrival starts the run.
+pub(crate) async fn complete<W: World>(
+    State(api): State<Arc<Api<W>>>,
+    caller: Caller,
+    Path(uuid): Path<String>,
+    request: Request,
+) -> Result<Json<RelocationView>, Refusal> {
+    let (relocation, file) = api.awaited(&caller, &uuid).await?;
+    let body = Json::<CompleteRequest>::from_request(request, &()).await;
+    let Json(CompleteRequest { parts }) =
+        body.map_err(|_| Refusal::field("parts", "must list each part with `partNumber` and `etag`"))?;
+    let upload = file.upload.as_ref().ok_or_else(|| Refusal::from(ErrorCode::NotUploading))?;
+    let parts = all_parts(&file, parts)?;
+    let stored = api.uploads.complete(&file.key, &upload.id, &parts).await?;
+    let stored = stored.ok_or_else(|| Refusal::from(ErrorCode::PartsMissing))?;
+    if stored.bytes != file.bytes {
+        return Err(ErrorCode::SizeDiffers.into());
+    }
+    Ok(Json(api.view(relocation).await?))
+}
+
+/// The upload is given up: the relocation fails, its owner is free.
+pub(crate) async fn abandon<W: World>(
+    State(api): State<Arc<Api<W>>>,
+    caller: Caller,
+    Path(uuid): Path<String>,
+) -> Result<Json<RelocationView>, Refusal> {
+    let relocation = api.own(&caller, &uuid).await?;
+    let file = api.store.file(relocation.id, FileKind::RawUserData).await?;
+    let commit = abandon_upload(&relocation, Actor::User(caller.id), api.clock.now())?;
+    let relocation = api.commit(commit).await?;
+    if let Some(RelocationFile { key, upload: Some(Upload { id, .. }), .. }) = file {
+        api.uploads.abort(&key, &id).await?;
+    }
+    Ok(Json(api.view(relocation).await?))
+}
+
+/// A direct upload as the API shows it; none when the file came with its request, or the upload is over.
+pub(crate) async fn view<W: World>(
+    api: &Api<W>,
+    file: &RelocationFile,
+) -> Result<Option<UploadView>, Refusal> {
+    let (Some(upload), Some(parts)) = (&file.upload, Parts::of(file.bytes)) else { return Ok(None) };
+    let Some(present) = api.uploads.parts(&file.key, &upload.id).await? else { return Ok(None) };
+    let numbers: Vec<u32> = present.iter().map(|part| part.number).collect();
+    let mut missing = Vec::new();
+    for number in parts.missing(&numbers).into_iter().take(MAX_URLS) {
+        let presigned = api.uploads.presign(&file.key, &upload.id, number, URL_VALID_FOR).await?;
+        missing.push(missing_part(number, presigned));
+    }
+    Ok(Some(UploadView {
+        upload_id: upload.id.clone(),
+        file_size: file.bytes,
+        part_size: PART_BYTES,
+        part_count: parts.count(),
+        parts: present.into_iter().map(part_view).collect(),
+        missing,
+    }))
+}
+
+fn part_view(part: UploadedPart) -> PartView {
+    PartView { part_number: part.number, etag: part.etag }
+}
+
+fn missing_part(part_number: u32, presigned: Presigned) -> MissingPart {
+    let Presigned { url, headers, expires_at } = presigned;
+    MissingPart { part_number, url, headers: headers.into_iter().collect(), expires_at }
+}
+
+/// The parts of a file in their order, each once.
+fn all_parts(file: &RelocationFile, mut given: Vec<PartView>) -> Result<Vec<(u32, String)>, Refusal> {
+    given.sort_by_key(|part| part.part_number);
+    let count = Parts::of(file.bytes).map_or(0, Parts::count);
+    if !given.iter().map(|part| part.part_number).eq(1..=count) {
+        return Err(ErrorCode::PartsMissing.into());
+    }
+    Ok(given.into_iter().map(|part| (part.part_number, part.etag)).collect())
+}
+
+impl<W: World> Api<W> {
+    /// A relocation that the caller may upload for. Whether it is there, staff alone may know.
+    async fn own(&self, caller: &Caller, uuid: &str) -> Result<Relocation, Refusal> {
+        let found = self.relocation(uuid).await;
+        if found.is_err() {
+            caller.require_staff()?;
+        }
+        let relocation = found?;
+        caller.require_own(&relocation)?;
+        Ok(relocation)
+    }
+
+    /// A relocation that waits for its upload, and the file it waits for.
+    async fn awaited(&self, caller: &Caller, uuid: &str) -> Result<(Relocation, RelocationFile), Refusal> {
+        let relocation = self.own(caller, uuid).await?;
+        let file = self.store.file(relocation.id, FileKind::RawUserData).await?;
+        match file {
+            Some(file) if awaits_upload(&relocation) => Ok((relocation, file)),
+            _ => Err(ErrorCode::NotUploading.into()),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The HTTP API (SPEC §6): axum behind API Gateway's HTTP API. One file in `calls` for each thing that can be
+//! asked for; `router` says which address leads where.
+
+mod body;
+mod caller;
+mod calls;
+mod options;
+mod refusal;
+mod world;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{MethodRouter, get, post};
+use pipeline::code::ErrorCode;
+use pipeline::upload::MAX_INLINE_BYTES;
+
+pub use caller::Caller;
+pub use refusal::Refusal;
+pub use world::{Api, World};
+
+/// What a form needs beside its file.
+const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
+
+/// The API's addresses. Each works with and without its trailing slash.
+pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
+    let relocation = "/api/0/relocations/{uuid}";
+    let routes: [(String, MethodRouter<Arc<Api<W>>>); 5] = [
+        ("/api/0/relocations".to_owned(), post(calls::create::create::<W>)),
+        (relocation.to_owned(), get(calls::show::show::<W>)),
+        (format!("{relocation}/upload"), get(calls::upload::show::<W>).delete(calls::upload::abandon::<W>)),
+        (format!("{relocation}/upload/complete"), post(calls::upload::complete::<W>)),
+        ("/api/0/publickeys/relocations".to_owned(), get(calls::public_key::show::<W>)),
+    ];
+    let router = routes.into_iter().fold(Router::new(), |router, (path, methods)| {
+        router.route(&format!("{path}/"), methods.clone()).route(&path, methods)
+    });
+    let body_bytes_max = usize::try_from(MAX_INLINE_BYTES + FORM_OVERHEAD_BYTES).unwrap_or(usize::MAX);
+    router
+        .fallback(async || Refusal::from(ErrorCode::NotFound))
+        .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .with_state(api)
+}

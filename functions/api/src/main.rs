@@ -1,0 +1,25 @@
+//! The HTTP API.
+
+use std::sync::Arc;
+
+use api::{Api, router};
+use catalog::Catalog;
+use lambda_http::Error;
+use platform::{Platform, SystemClock, SystemEntropy};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    let platform = Platform::new(runtime::config::Config::from_env(std::env::vars())?).await;
+    let api: Api<(_, _, _, _, _)> = Api {
+        store: platform.relocations(),
+        uploads: platform.uploads(),
+        objects: platform.objects(),
+        key: platform.seal_key(),
+        cell: Arc::new(platform.cell(Catalog::builtin())),
+        control: Arc::new(platform.control(Catalog::builtin())),
+        clock: Box::new(SystemClock),
+        entropy: Box::new(SystemEntropy),
+    };
+    lambda_http::run(router(Arc::new(api))).await
+}

@@ -1,0 +1,110 @@
+//! What the API needs from the world.
+
+use std::sync::Arc;
+
+use pipeline::api::{Person, RelocationView, Surroundings};
+use pipeline::code::ErrorCode;
+use pipeline::commit::Commit;
+use pipeline::ids::{RelocationId, UserId};
+use pipeline::port::{
+    Clock, CommitError, CommitRelocations, CountUploads, Entropy, Options, PublicKey, ReadRelocations,
+    Uploads, WriteObjects,
+};
+use pipeline::relocation::Relocation;
+use silo::Silo;
+
+use crate::Refusal;
+
+/// The kinds of adapters that the API works with; a tuple of them is one.
+pub trait World: Send + Sync + 'static {
+    /// Where relocations and options are.
+    type Store: ReadRelocations + CommitRelocations + CountUploads + Options + 'static;
+    /// Direct uploads.
+    type Uploads: Uploads + 'static;
+    /// Where a file within the request goes.
+    type Objects: WriteObjects + 'static;
+    /// The public half of the cell's key.
+    type Key: PublicKey + 'static;
+    /// Where users and imports are.
+    type Silo: Silo + 'static;
+}
+
+impl<R, U, O, K, S> World for (R, U, O, K, S)
+where
+    R: ReadRelocations + CommitRelocations + CountUploads + Options + 'static,
+    U: Uploads + 'static,
+    O: WriteObjects + 'static,
+    K: PublicKey + 'static,
+    S: Silo + 'static,
+{
+    type Store = R;
+    type Uploads = U;
+    type Objects = O;
+    type Key = K;
+    type Silo = S;
+}
+
+/// The API's adapters.
+pub struct Api<W: World> {
+    /// Where relocations and options are.
+    pub store: W::Store,
+    /// Direct uploads.
+    pub uploads: W::Uploads,
+    /// Where a file within the request goes.
+    pub objects: W::Objects,
+    /// The public half of the cell's key.
+    pub key: W::Key,
+    /// The cell's silo, which knows what imports brought.
+    pub cell: Arc<W::Silo>,
+    /// Control's silo, which knows users.
+    pub control: Arc<W::Silo>,
+    /// Tells the time.
+    pub clock: Box<dyn Clock>,
+    /// Makes ids.
+    pub entropy: Box<dyn Entropy>,
+}
+
+impl<W: World> Api<W> {
+    /// The relocation at an address; whoever asks may know whether it is there.
+    pub(crate) async fn relocation(&self, uuid: &str) -> Result<Relocation, Refusal> {
+        // What is no uuid is nobody's.
+        let id: RelocationId = uuid.parse().map_err(|_| Refusal::from(ErrorCode::NotFound))?;
+        self.store.relocation(id).await?.ok_or_else(|| ErrorCode::NotFound.into())
+    }
+
+    /// Stores a commit that a person's request asks for.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Relocation, Refusal> {
+        let relocation = commit.relocation.clone();
+        match self.store.commit(commit).await {
+            Ok(()) => Ok(relocation),
+            Err(CommitError::Conflict(_)) => Err(ErrorCode::ChangedMeanwhile.into()),
+            Err(CommitError::OwnerBusy(_)) => Err(ErrorCode::OwnerBusy.into()),
+            Err(CommitError::Port(error)) => Err(error.into()),
+        }
+    }
+
+    /// The record with what the API shows around it.
+    pub(crate) async fn view(&self, relocation: Relocation) -> Result<RelocationView, Refusal> {
+        let [creator, owner] = self.people([relocation.creator, relocation.owner]).await?;
+        let around = Surroundings {
+            creator,
+            owner,
+            imported_user_ids: self.imported(relocation.id, directory::USER).await?,
+            imported_org_ids: self.imported(relocation.id, directory::ORGANIZATION).await?,
+        };
+        Ok(RelocationView::new(relocation, around))
+    }
+
+    async fn people(&self, ids: [UserId; 2]) -> Result<[Option<Person>; 2], Refusal> {
+        let mut people = directory::users(self.control.as_ref(), &ids)
+            .await?
+            .into_iter()
+            .map(|user| user.map(|user| Person { id: user.id, email: user.email, username: user.username }));
+        Ok([people.next().flatten(), people.next().flatten()])
+    }
+
+    async fn imported(&self, id: RelocationId, model: &str) -> Result<Vec<u64>, Refusal> {
+        let rows = directory::imported(self.cell.as_ref(), id.uuid(), model).await?;
+        Ok(rows.into_iter().filter_map(|row| u64::try_from(row.pk).ok()).collect())
+    }
+}

@@ -1,0 +1,135 @@
+//! POST relocations.
+
+use pipeline::artifact;
+use pipeline::relocation::Place;
+use serde_json::{Value, json};
+
+use crate::stage::{EVERYONE, Stage, Who, direct};
+
+const PATH: &str = "/api/0/relocations/";
+
+#[tokio::test]
+async fn a_direct_upload_begins() {
+    let answer = Stage::new().ask(Who::Ada, "POST", PATH, direct("ada", 20_000_000)).await;
+    assert_eq!(answer.status, 201);
+    insta::assert_json_snapshot!(answer.body);
+}
+
+#[tokio::test]
+async fn a_file_may_come_with_the_request() {
+    let stage = Stage::new();
+    let form = |file: &str| {
+        let field = |name: &str, value: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let file = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"e.tar\"\r\n\r\n{file}\r\n--b--\r\n"
+        );
+        field("owner", "ada") + &field("orgs", " acme , globex") + &file
+    };
+    let kind = "multipart/form-data; boundary=b";
+    let answer = stage.send(Who::Ada, "POST", PATH, kind, form("the tarball")).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(answer.body["wantOrgSlugs"], json!(["acme", "globex"]));
+    assert!(answer.body.get("upload").is_none());
+    let key = artifact::upload(answer.body["uuid"].as_str().unwrap().parse().unwrap());
+    assert_eq!(stage.api.objects.content(Place::Uploads, &key).unwrap(), "the tarball");
+
+    let too_large = stage.send(Who::Ada, "POST", PATH, kind, form(&"x".repeat(4 * 1024 * 1024 + 1))).await;
+    assert_eq!(too_large.code(), (400, "file-too-large"));
+    let empty = stage.send(Who::Ada, "POST", PATH, kind, form("")).await;
+    assert_eq!(empty.code(), (400, "invalid-field"));
+}
+
+#[tokio::test]
+async fn fields_are_checked_first_and_by_name() {
+    let stage = Stage::new();
+    stage.api.store.set_option("relocation.enabled", "false");
+    for (change, named) in [
+        (json!({ "owner": null }), "owner"),
+        (json!({ "owner": "" }), "owner"),
+        (json!({ "owner": "x".repeat(129) }), "owner"),
+        (json!({ "orgs": null }), "orgs"),
+        (json!({ "promo_code": "x".repeat(41) }), "promo_code"),
+        (json!({ "fileName": null }), "fileName"),
+        (json!({ "fileSize": null }), "file"),
+        (json!({ "fileSize": 0 }), "fileSize"),
+    ] {
+        let mut body = direct("ada", 10);
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let answer = stage.ask(Who::Ada, "POST", PATH, body).await;
+        assert_eq!(answer.code(), (400, "invalid-field"), "{change}");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&format!("`{named}`")), "{change}: {detail}");
+    }
+    let over = stage.ask(Who::Ada, "POST", PATH, direct("ada", 5 * 1024 * 1024 * 1024 + 1)).await;
+    assert_eq!(over.code(), (400, "file-too-large"));
+    for body in ["", "[]", "{\"owner\": 5}", "not JSON"] {
+        let answer = stage.send(Who::Ada, "POST", PATH, "application/json", body.to_owned()).await;
+        assert_eq!(answer.code(), (400, "invalid-field"), "{body}");
+        assert_eq!(answer.content_type, "application/problem+json");
+    }
+}
+
+#[tokio::test]
+async fn the_feature_is_for_staff_until_it_is_on() {
+    let stage = Stage::new();
+    stage.api.store.set_option("relocation.enabled", "false");
+    let expected =
+        [(401, "unauthenticated"), (403, "feature-disabled"), (403, "feature-disabled"), (201, "")];
+    for (who, expected) in EVERYONE.into_iter().zip(expected) {
+        let answer = stage.ask(who, "POST", PATH, direct("ada", 10)).await;
+        assert_eq!(answer.code(), expected, "{who:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_further_check_has_its_place() {
+    let stage = Stage::new();
+    let not_oneself = stage
+        .ask(Who::Bob, "POST", PATH, json!({"owner": "ada", "orgs": ",", "fileName": "f", "fileSize": 1}))
+        .await;
+    assert_eq!(not_oneself.code(), (400, "owner-not-self"));
+    for orgs in ["", "acme,", "acme,,globex", "-acme", "acme-", "12345", "a_b", &"x".repeat(51)] {
+        let body = json!({ "owner": "ada", "orgs": orgs, "fileName": "f", "fileSize": 1 });
+        let answer = stage.ask(Who::Ada, "POST", PATH, body).await;
+        assert_eq!(answer.code(), (400, "malformed-slug"), "{orgs}");
+    }
+    let unknown = stage.ask(Who::Staff, "POST", PATH, direct("nobody", 1)).await;
+    assert_eq!(unknown.code(), (400, "unknown-owner"));
+    stage.created(Who::Ada, 10).await;
+    let busy = stage.ask(Who::Staff, "POST", PATH, direct("ada", 1)).await;
+    assert_eq!(busy.code(), (409, "owner-busy"));
+}
+
+#[tokio::test]
+async fn the_daily_limit_counts_each_size_by_itself_and_spares_staff() {
+    let stage = Stage::new();
+    for _ in 0..2 {
+        let uuid = stage.created(Who::Ada, 10).await;
+        stage.ask(Who::Ada, "DELETE", &format!("{PATH}{uuid}/upload/"), Value::Null).await;
+    }
+    let small = stage.ask(Who::Ada, "POST", PATH, direct("ada", 10)).await;
+    assert_eq!(small.code(), (429, "daily-limit-reached"));
+    // The medium limit was never set: 0 refuses everyone but staff.
+    let medium = stage.ask(Who::Ada, "POST", PATH, direct("ada", 20_000_000)).await;
+    assert_eq!(medium.code(), (429, "daily-limit-reached"));
+    stage.created(Who::Staff, 10).await;
+}
+
+#[tokio::test]
+async fn autopause_of_the_provenance_wins_and_nonsense_means_none() {
+    for (general, own, expected) in [
+        ("", "", Value::Null),
+        ("IMPORTING", "", json!("IMPORTING")),
+        ("IMPORTING", "validating", json!("VALIDATING")),
+        ("IMPORTING", "nonsense", json!("IMPORTING")),
+        ("nonsense", "", Value::Null),
+    ] {
+        let stage = Stage::new();
+        stage.api.store.set_option("relocation.autopause", general);
+        stage.api.store.set_option("relocation.autopause.self-hosted", own);
+        let answer = stage.ask(Who::Ada, "POST", PATH, direct("ada", 10)).await;
+        assert_eq!(answer.body["scheduledPauseAtStep"], expected, "{general} {own}");
+    }
+}

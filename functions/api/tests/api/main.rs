@@ -1,0 +1,6 @@
+//! The API by its requests and answers, as API Gateway hands them over.
+
+mod create;
+mod other;
+mod stage;
+mod upload;

@@ -1,0 +1,51 @@
+//! Reading a relocation, the public key, and what is not there.
+
+use serde_json::Value;
+
+use crate::stage::{EVERYONE, Stage, Who};
+
+#[tokio::test]
+async fn a_relocation_reads_as_it_is() {
+    let stage = Stage::new();
+    let uuid = stage.created(Who::Ada, 10).await;
+    let answer = stage.ask(Who::Staff, "GET", &format!("/api/0/relocations/{uuid}/"), Value::Null).await;
+    assert_eq!(answer.status, 200);
+    insta::assert_json_snapshot!(answer.body);
+}
+
+#[tokio::test]
+async fn permission_is_checked_before_existence() {
+    let stage = Stage::new();
+    let uuid = stage.created(Who::Ada, 10).await;
+    let expected = [(401, "unauthenticated"), (403, "forbidden"), (403, "forbidden"), (404, "not-found")];
+    for (who, expected) in EVERYONE.into_iter().zip(expected) {
+        for unknown in ["5d3c8e4a-4b0f-4d7e-9a57-0f6f3c2b1a90", "nonsense"] {
+            let answer = stage.ask(who, "GET", &format!("/api/0/relocations/{unknown}/"), Value::Null).await;
+            assert_eq!(answer.code(), expected, "{who:?} {unknown}");
+        }
+        let there = stage.ask(who, "GET", &format!("/api/0/relocations/{uuid}/"), Value::Null).await;
+        assert_eq!(there.status == 200, matches!(who, Who::Staff));
+    }
+}
+
+#[tokio::test]
+async fn the_public_key_is_for_those_who_may_relocate() {
+    let stage = Stage::new();
+    let path = "/api/0/publickeys/relocations/";
+    assert_eq!(stage.ask(Who::Ada, "GET", path, Value::Null).await.body["public_key"], "the public key");
+    stage.api.store.set_option("relocation.enabled", "false");
+    assert_eq!(stage.ask(Who::Ada, "GET", path, Value::Null).await.code(), (403, "feature-disabled"));
+    assert_eq!(stage.ask(Who::Staff, "GET", path, Value::Null).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_trailing_slash_does_not_matter_and_what_is_not_there_says_so() {
+    let stage = Stage::new();
+    for path in ["/api/0/publickeys/relocations", "/api/0/publickeys/relocations/"] {
+        assert_eq!(stage.ask(Who::Staff, "GET", path, Value::Null).await.status, 200);
+        let put = stage.ask(Who::Staff, "PUT", path, Value::Null).await;
+        assert_eq!(put.code(), (405, "method-not-allowed"));
+        assert_eq!(put.content_type, "application/problem+json");
+    }
+    assert_eq!(stage.ask(Who::Staff, "GET", "/api/0/nothing/", Value::Null).await.code(), (404, "not-found"));
+}

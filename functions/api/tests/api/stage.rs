@@ -1,0 +1,146 @@
+//! An API whose world is in memory, asked by events of API Gateway.
+
+use std::sync::Arc;
+
+use api::{Api, router};
+use axum::Router;
+use axum::body::Body;
+use catalog::Catalog;
+use pipeline::memory::{FixedKeys, ManualClock, MemoryObjects, MemoryRelocations, SeededEntropy};
+use pipeline::port::Clock;
+use serde_json::{Value, json};
+use silo::{MemorySilo, Row};
+use tower::ServiceExt;
+
+type TestApi = Api<(MemoryRelocations, MemoryObjects, MemoryObjects, FixedKeys, MemorySilo)>;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who {
+    Nobody,
+    /// A customer: user 7, `ada`.
+    Ada,
+    /// Another customer: user 8, `bob`.
+    Bob,
+    Staff,
+}
+
+pub(crate) const EVERYONE: [Who; 4] = [Who::Nobody, Who::Ada, Who::Bob, Who::Staff];
+
+impl Who {
+    fn claims(self) -> Option<Value> {
+        let claims = |sub: &str, name: &str, staff: &str| json!({ "sub": sub, "preferred_username": name, "relocation_staff": staff });
+        match self {
+            Self::Nobody => None,
+            Self::Ada => Some(claims("7", "ada", "false")),
+            Self::Bob => Some(claims("8", "bob", "false")),
+            Self::Staff => Some(claims("1", "admin", "true")),
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The status and, of a refusal, the code.
+    pub(crate) fn code(&self) -> (u16, &str) {
+        (self.status, self.body["code"].as_str().unwrap_or_default())
+    }
+}
+
+pub(crate) struct Stage {
+    pub(crate) api: Arc<TestApi>,
+    router: Router,
+}
+
+impl Stage {
+    /// An API with the feature on, a daily limit of 2, and the users `ada` and `bob`.
+    pub(crate) fn new() -> Self {
+        let catalog = Catalog::builtin();
+        let control = MemorySilo::new(Arc::clone(&catalog));
+        let users = catalog.find("sentry.user").unwrap();
+        for (pk, username) in [(1, "admin"), (7, "ada"), (8, "bob")] {
+            let fields = json!({ "username": username, "email": format!("{username}@example.com"), "is_active": true });
+            let Value::Object(fields) = fields else { unreachable!() };
+            control.load(users, Row { pk, fields }).unwrap();
+        }
+        let clock = ManualClock::default();
+        clock.set("2026-02-03T04:05:06Z".parse().unwrap());
+        let key = FixedKeys { public_key: "the public key".to_owned(), ..FixedKeys::default() };
+        let api = Arc::new(Api {
+            store: MemoryRelocations::default(),
+            uploads: MemoryObjects::default(),
+            objects: MemoryObjects::default(),
+            key,
+            cell: Arc::new(MemorySilo::new(catalog)),
+            control: Arc::new(control),
+            clock: Box::new(clock) as Box<dyn Clock>,
+            entropy: Box::new(SeededEntropy::default()),
+        });
+        api.store.set_option("relocation.enabled", "true");
+        api.store.set_option("relocation.daily-limit.small", "2");
+        Self { router: router(Arc::clone(&api)), api }
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn ask(&self, who: Who, method: &str, path: &str, body: Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(who, method, path, "application/json", body).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        who: Who,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: String,
+    ) -> Answer {
+        let authorizer = who.claims().map(|claims| json!({ "jwt": { "claims": claims, "scopes": null } }));
+        let event = json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": "",
+            "headers": { "content-type": content_type, "host": "api.example.com" },
+            "requestContext": {
+                "accountId": "1",
+                "apiId": "a",
+                "authorizer": authorizer,
+                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1" },
+                "requestId": "r",
+                "routeKey": "$default",
+                "stage": "$default",
+                "timeEpoch": 0
+            },
+            "body": body,
+            "isBase64Encoded": false
+        });
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let request = request.map(|body| Body::from(body.to_vec()));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let content_type = response.headers().get("content-type");
+        let content_type = content_type.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        Answer { status, content_type, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+    }
+
+    /// Asks for a relocation by direct upload, for `ada`; answers with its uuid.
+    pub(crate) async fn created(&self, who: Who, bytes: u64) -> String {
+        let answer = self.ask(who, "POST", "/api/0/relocations/", direct("ada", bytes)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["uuid"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The fields of a direct upload of `acme`.
+pub(crate) fn direct(owner: &str, bytes: u64) -> Value {
+    json!({ "owner": owner, "orgs": "acme", "fileName": "export.tar", "fileSize": bytes })
+}
