@@ -1,6 +1,8 @@
 //! What must hold of a catalogue as a whole.
 
-use crate::{Automatic, AutomaticValue, Catalog, CatalogError, FieldKind, FieldPath, KeyKind, Model, Rule, Tenancy};
+use crate::{
+    Automatic, AutomaticValue, Catalog, CatalogError, FieldKind, FieldPath, KeyKind, Model, Rule, Tenancy,
+};
 
 pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
     for model in catalog.models() {
@@ -11,6 +13,9 @@ pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
         checker.rules()?;
         for automatic in &model.automatic {
             checker.automatic(automatic)?;
+        }
+        for registered in &model.registered {
+            checker.registered(registered)?;
         }
         checker.used_by()?;
     }
@@ -59,13 +64,21 @@ impl Checker<'_> {
         for key in &self.model.keys {
             let Some(target) = key.target.map(|id| self.catalog.model(id)) else { continue };
             if target.id > self.model.id {
-                return Err(self.fail(format!("`{}` leads to `{}`, which comes later", key.field, target.name)));
+                return Err(
+                    self.fail(format!("`{}` leads to `{}`, which comes later", key.field, target.name))
+                );
+            }
+            // An import knows where a row went when its batch is written, and rows of a batch are prepared before.
+            if target.id == self.model.id && self.model.relocates() {
+                return Err(self.fail(format!("`{}` leads to its own model, whose rows relocate", key.field)));
             }
             if key.kind == KeyKind::Local && target.silo != self.model.silo {
                 return Err(self.fail(format!("`{}` leads to another silo without saying so", key.field)));
             }
             if key.on_delete == Some(crate::OnDelete::SetNull) && !key.nullable {
-                return Err(self.fail(format!("`{}` becomes null on deletion but is not nullable", key.field)));
+                return Err(
+                    self.fail(format!("`{}` becomes null on deletion but is not nullable", key.field))
+                );
             }
         }
         Ok(())
@@ -138,6 +151,28 @@ impl Checker<'_> {
         if made.silo != self.model.silo {
             return Err(self.fail(format!("`{}` is made with it but lives elsewhere", made.name)));
         }
+        self.made_whole(automatic)
+    }
+
+    /// A name that is taken in the other silo needs a suffix, and what registers it must be made outside of
+    /// files alone: a file's row would have no say in the name.
+    fn registered(&self, registered: &Automatic) -> Result<(), CatalogError> {
+        let made = self.catalog.model(registered.model);
+        if made.silo == self.model.silo || made.relocates() {
+            return Err(self.fail(format!("`{}` cannot register a name in the other silo", made.name)));
+        }
+        let suffixed = |name: &String| self.model.rules.contains(&Rule::SuffixIfTaken(name.clone()));
+        if !self.model.identifier.as_ref().is_some_and(suffixed) {
+            return Err(
+                self.fail("a name that is registered is the identifier, and gets a suffix if it is taken")
+            );
+        }
+        self.made_whole(registered)
+    }
+
+    /// Whether the fields of a row that is made have their values.
+    fn made_whole(&self, automatic: &Automatic) -> Result<(), CatalogError> {
+        let made = self.catalog.model(automatic.model);
         for (field, value) in &automatic.fields {
             self.has_field(made, field)?;
             if let AutomaticValue::ParentField(parent) = value {

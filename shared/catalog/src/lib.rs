@@ -9,8 +9,8 @@ mod source;
 
 pub use error::CatalogError;
 pub use model::{
-    Automatic, AutomaticValue, Comparator, Condition, Field, FieldKind, FieldPath, ImportScope, Key, KeyKind, Model,
-    ModelId, OnDelete, RetainedValues, Scope, SiloKind, Tenancy, UniqueSet,
+    Automatic, AutomaticValue, Comparator, Condition, Field, FieldKind, FieldPath, ImportScope, Key, KeyKind,
+    Model, ModelId, OnDelete, RetainedValues, Scope, SiloKind, Tenancy, UniqueSet,
 };
 pub use rule::Rule;
 
@@ -120,7 +120,10 @@ fn builtin_is_broken(error: &CatalogError) -> ! {
     panic!("the built-in catalogue does not load: {error}")
 }
 
-#[expect(clippy::panic, reason = "ids are only made by a catalogue; mixing two catalogues is a bug of the caller")]
+#[expect(
+    clippy::panic,
+    reason = "ids are only made by a catalogue; mixing two catalogues is a bug of the caller"
+)]
 fn foreign_id(id: ModelId) -> ! {
     panic!("model id {id:?} belongs to another catalogue")
 }

@@ -105,6 +105,8 @@ pub struct Model {
     pub rules: Vec<Rule>,
     /// Rows that come into being with a row of this model (SPEC §7, "Rows made automatically").
     pub automatic: Vec<Automatic>,
+    /// Rows by which the other silo keeps the name of a row of this model (SPEC §7, "Slugs across cells").
+    pub registered: Vec<Automatic>,
     /// Fields that a comparison treats in a way of their own, in the order of the file.
     pub comparators: Vec<(String, Vec<Comparator>)>,
     /// The field whose value names a row among people; imports remember what inserted rows were named.

@@ -125,9 +125,7 @@ impl Rule {
             ("strip-privileges", [_, ..]) => Self::StripPrivileges(owned()),
             ("unclaim", []) => Self::Unclaim,
             ("slug", [field]) => Self::Slug((*field).into()),
-            ("user-option", [key, value]) => {
-                Self::UserOption { key: (*key).into(), value: (*value).into() }
-            }
+            ("user-option", [key, value]) => Self::UserOption { key: (*key).into(), value: (*value).into() },
             ("new-uuid", [field]) => Self::NewUuid((*field).into()),
             ("new-subscription-id", [field]) => Self::NewSubscriptionId((*field).into()),
             ("new-hex-if-taken", [field]) => Self::NewHexIfTaken((*field).into()),
@@ -216,7 +214,8 @@ impl Rule {
 }
 
 fn literal(at: &str, text: &str) -> Result<Value, CatalogError> {
-    serde_json::from_str(text).map_err(|_| CatalogError::declaration(at, format!("`{text}` is no JSON value")))
+    serde_json::from_str(text)
+        .map_err(|_| CatalogError::declaration(at, format!("`{text}` is no JSON value")))
 }
 
 fn number(at: &str, text: &str) -> Result<usize, CatalogError> {

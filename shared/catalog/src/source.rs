@@ -53,6 +53,8 @@ struct ModelSource {
     #[serde(default)]
     automatic: Vec<AutomaticSource>,
     #[serde(default)]
+    registered: Vec<AutomaticSource>,
+    #[serde(default)]
     compare: IndexMap<String, String>,
     fields: IndexMap<String, String>,
 }
@@ -123,8 +125,9 @@ pub(crate) fn read(text: &str) -> Result<Catalog, CatalogError> {
     let source: CatalogSource = toml::from_str(text).map_err(|error| CatalogError::Toml(Box::new(error)))?;
     let mut ids = HashMap::new();
     for (index, model) in source.model.iter().enumerate() {
-        let id = u16::try_from(index)
-            .map_err(|_| CatalogError::inconsistent(&model.name, "a catalogue holds at most 65,536 models"))?;
+        let id = u16::try_from(index).map_err(|_| {
+            CatalogError::inconsistent(&model.name, "a catalogue holds at most 65,536 models")
+        })?;
         if ids.insert(model.name.clone(), ModelId(id)).is_some() {
             return Err(CatalogError::inconsistent(&model.name, "the model is declared twice"));
         }
@@ -172,11 +175,8 @@ fn read_model(source: ModelSource, names: &Names<'_>) -> Result<Model, CatalogEr
         ordinal: source.ordinal,
         identifier: source.identifier,
         rules: source.rules.iter().map(|rule| Rule::parse(at, rule)).collect::<Result<_, _>>()?,
-        automatic: source
-            .automatic
-            .into_iter()
-            .map(|automatic| read_automatic(at, automatic, names))
-            .collect::<Result<_, _>>()?,
+        automatic: read_automatics(at, source.automatic, names)?,
+        registered: read_automatics(at, source.registered, names)?,
         comparators: source
             .compare
             .iter()
@@ -219,6 +219,14 @@ fn read_field(
 fn read_unique(at: &str, source: UniqueSource) -> Result<UniqueSet, CatalogError> {
     let when = source.when.iter().map(|text| declaration::condition(at, text)).collect::<Result<_, _>>()?;
     Ok(UniqueSet { fields: source.fields, ignore_case: source.ignore_case, when })
+}
+
+fn read_automatics(
+    at: &str,
+    sources: Vec<AutomaticSource>,
+    names: &Names<'_>,
+) -> Result<Vec<Automatic>, CatalogError> {
+    sources.into_iter().map(|source| read_automatic(at, source, names)).collect()
 }
 
 fn read_automatic(at: &str, source: AutomaticSource, names: &Names<'_>) -> Result<Automatic, CatalogError> {

@@ -11,6 +11,7 @@ mod fields;
 mod pk_map;
 mod plan;
 mod random;
+mod register;
 mod report;
 mod row;
 mod settle;
@@ -237,7 +238,11 @@ struct Importer<'a, S> {
 impl<S: Silo> Importer<'_, S> {
     fn has_rows(&self, pass: Pass) -> bool {
         pass == Pass::Main
-            || self.catalog.models().iter().any(|model| Pass::of(model) == pass && self.census.rows(model.id) > 0)
+            || self
+                .catalog
+                .models()
+                .iter()
+                .any(|model| Pass::of(model) == pass && self.census.rows(model.id) > 0)
     }
 
     /// Goes through the file once; false when it was stopped.
@@ -291,7 +296,8 @@ impl<S: Silo> Importer<'_, S> {
             match prepared {
                 Prepared::Candidate(candidate) => {
                     for field in &candidate.unknown_fields {
-                        *self.report.unknown_fields.entry(format!("{}.{field}", model.name)).or_insert(0) += 1;
+                        *self.report.unknown_fields.entry(format!("{}.{field}", model.name)).or_insert(0) +=
+                            1;
                     }
                     candidates.push(candidate);
                 }
@@ -329,10 +335,15 @@ impl<S: Silo> Importer<'_, S> {
             let Some(transaction) = self.transaction(&position, &settled) else {
                 return Ok(None);
             };
+            if !self.register(&settled.registrations).await? {
+                continue;
+            }
             match silo.write(&transaction).await {
                 Ok(()) => return self.written(model, transaction).await.map(Some),
                 Err(WriteError::Conflict(conflict)) if conflict.chunk_exists => {
-                    return self.faster_run(model, &position).await.map(Some);
+                    let chunk = self.faster_run(model, &position).await?;
+                    self.agree(model, &chunk).await?;
+                    return Ok(Some(chunk));
                 }
                 Err(WriteError::Conflict(conflict)) => {
                     self.learn_conflict(model, &transaction, &settled, &conflict).await?;
@@ -362,20 +373,23 @@ impl<S: Silo> Importer<'_, S> {
         Some(Transaction { writes: settled.writes.clone(), chunk: Some(chunk) })
     }
 
-    async fn written(
-        &mut self,
-        model: &Model,
-        transaction: Transaction,
-    ) -> Result<ImportChunk, ImportError> {
-        for write in &transaction.writes {
-            // A row that was replaced has another revision now.
-            self.known.rows.remove(&(write.model(), write.row().pk));
-        }
+    async fn written(&mut self, model: &Model, transaction: Transaction) -> Result<ImportChunk, ImportError> {
+        self.forget_rows(&transaction);
         let Some(chunk) = transaction.chunk else {
-            return Err(ImportError::request(ImportErrorKind::Unknown, "a batch was written without its chunk"));
+            return Err(ImportError::request(
+                ImportErrorKind::Unknown,
+                "a batch was written without its chunk",
+            ));
         };
         self.replicate(model, &chunk).await?;
         Ok(chunk)
+    }
+
+    /// A row that was replaced has another revision now.
+    fn forget_rows(&mut self, transaction: &Transaction) {
+        for write in &transaction.writes {
+            self.known.rows.remove(&(write.model(), write.row().pk));
+        }
     }
 
     async fn replicate(&self, model: &Model, chunk: &ImportChunk) -> Result<(), ImportError> {
@@ -390,7 +404,8 @@ impl<S: Silo> Importer<'_, S> {
         let chunk = self.silos.of(model).chunk(self.plan.import, position).await;
         let chunk = chunk.map_err(|source| store_error(&model.name, source))?;
         let vanished = || {
-            let error = StoreError::new(StoreErrorKind::Corrupt, "reading a chunk that was there a moment ago");
+            let error =
+                StoreError::new(StoreErrorKind::Corrupt, "reading a chunk that was there a moment ago");
             store_error(&model.name, error)
         };
         let chunk = chunk.ok_or_else(vanished)?;
@@ -408,7 +423,9 @@ impl<S: Silo> Importer<'_, S> {
                 Rule::ReplaceAutomatic(fields) | Rule::KeepIfTaken(fields) => fields,
                 Rule::ReplaceFirstAutomatic(_) => {
                     let context = self.context();
-                    let made = candidates.iter().filter_map(|row| settle::automatic_pk(&context, model, &row.fields));
+                    let made = candidates
+                        .iter()
+                        .filter_map(|row| settle::automatic_pk(&context, model, &row.fields));
                     pks.extend(made);
                     continue;
                 }
@@ -455,7 +472,8 @@ impl<S: Silo> Importer<'_, S> {
             let owner = self.catalog.model(taken.model);
             let row = transaction.writes.get(taken.write).map(Write::row);
             let set = owner.uniques.get(taken.set);
-            let key = row.zip(set).and_then(|(row, set)| UniqueKey::in_set(owner, taken.set, set, &row.fields));
+            let key =
+                row.zip(set).and_then(|(row, set)| UniqueKey::in_set(owner, taken.set, set, &row.fields));
             if let Some(key) = key {
                 self.known.holders.insert(key, taken.holder);
                 holders.extend((owner.id == model.id).then_some(taken.holder));
@@ -473,9 +491,12 @@ impl<S: Silo> Importer<'_, S> {
         self.read_rows(model, holders.clone()).await.map_err(|source| store_error(&model.name, source))?;
         // A holder that is gone, or that has another value by now, holds nothing any more.
         for pk in holders {
-            let held = self.known.rows.get(&(model.id, pk)).map(|stored| UniqueKey::of(model, &stored.row.fields));
+            let held =
+                self.known.rows.get(&(model.id, pk)).map(|stored| UniqueKey::of(model, &stored.row.fields));
             let held = held.unwrap_or_default();
-            self.known.holders.retain(|key, holder| key.model != model.id || *holder != pk || held.contains(key));
+            self.known
+                .holders
+                .retain(|key, holder| key.model != model.id || *holder != pk || held.contains(key));
         }
         Ok(())
     }
@@ -506,9 +527,10 @@ impl<S: Silo> Importer<'_, S> {
             }
         }
         let Some(chunk) = chunk else { return };
-        let automatic_from = self.plan.ranges.get(&model.name).and_then(|range| {
-            i64::try_from(range.rows).ok().and_then(|rows| range.start.checked_add(rows))
-        });
+        let automatic_from =
+            self.plan.ranges.get(&model.name).and_then(|range| {
+                i64::try_from(range.rows).ok().and_then(|rows| range.start.checked_add(rows))
+            });
         let replaced = chunk.mapped.iter().filter(|row| automatic_from.is_some_and(|from| row.pk >= from));
         self.known.replaced.extend(replaced.map(|row| (model.id, row.pk)));
         self.pk_map.learn(model.id, chunk);

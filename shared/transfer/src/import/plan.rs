@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Automatic, Catalog, ImportScope, Model, ModelId, Rule};
+use catalog::{Catalog, ImportScope, Model, ModelId, Rule};
 use jiff::Timestamp;
-use silo::{Filter, ImportFlags, ImportPlan, PkRange, Pk, Silo, Silos, StoreError};
+use silo::{Filter, ImportFlags, ImportPlan, Pk, PkRange, Silo, Silos, StoreError};
 use uuid::Uuid;
 
 use super::census::Census;
@@ -79,13 +79,15 @@ async fn new_plan<S: Silo>(
 
 /// How many rows of a model may be made automatically with rows of the file.
 fn automatic_rows(catalog: &Catalog, census: &Census, scope: ImportScope, made: ModelId) -> u64 {
-    makers(catalog, made).filter(|(maker, _)| maker.admitted_by(scope)).map(|(maker, _)| census.rows(maker.id)).sum()
+    makers(catalog, made).filter(|maker| maker.admitted_by(scope)).map(|maker| census.rows(maker.id)).sum()
 }
 
-/// The models with whose rows rows of this model are made automatically.
-fn makers(catalog: &Catalog, made: ModelId) -> impl Iterator<Item = (&Model, &Automatic)> {
+/// The models with whose rows rows of this model are made, beside them or to register their names.
+fn makers(catalog: &Catalog, made: ModelId) -> impl Iterator<Item = &Model> {
     catalog.models().iter().flat_map(move |maker| {
-        maker.automatic.iter().filter(move |automatic| automatic.model == made).map(move |automatic| (maker, automatic))
+        let makes =
+            maker.automatic.iter().chain(&maker.registered).filter(move |making| making.model == made);
+        makes.map(move |_| maker)
     })
 }
 
@@ -103,12 +105,12 @@ impl PlannedPks<'_> {
         pk_at(range, ordinal.checked_sub(1)?)
     }
 
-    /// The primary key of the row of `made` that is made automatically with a row of the file.
+    /// The primary key of the row of `made` that is made with a row of the file.
     pub(crate) fn automatic(&self, made: &Model, maker: &Model, maker_ordinal: u64) -> Option<Pk> {
         let range = self.plan.ranges.get(&made.name)?;
         let before: u64 = makers(self.catalog, made.id)
-            .take_while(|(other, _)| other.id != maker.id)
-            .filter_map(|(other, _)| self.plan.ranges.get(&other.name))
+            .take_while(|other| other.id != maker.id)
+            .filter_map(|other| self.plan.ranges.get(&other.name))
             .map(|range| range.rows)
             .sum();
         pk_at(range, range.rows + before + maker_ordinal.checked_sub(1)?)
@@ -130,15 +132,20 @@ fn pk_at(range: &PkRange, position: u64) -> Option<Pk> {
 }
 
 /// The most rows of a model that one transaction can hold: each row with all its unique values, what is made
-/// with it, and what it may replace (DESIGN §3).
+/// with it, and what it may replace (DESIGN §3). What registers the rows of a batch fits into one as well.
 pub(crate) fn rows_per_transaction(catalog: &Catalog, model: &Model, items: usize) -> usize {
     let with_uniques = |model: &Model| 1 + model.uniques.len();
-    let made: usize = model.automatic.iter().map(|automatic| with_uniques(catalog.model(automatic.model))).sum();
+    let made: usize =
+        model.automatic.iter().map(|automatic| with_uniques(catalog.model(automatic.model))).sum();
     let replaces = model
         .rules
         .iter()
         .any(|rule| matches!(rule, Rule::ReplaceFirstAutomatic(_) | Rule::KeepOrOverwrite(_)));
     let replaced = if replaces { model.uniques.len() } else { 0 };
+    // A registration that is replaced gives up its old values too.
+    let registration =
+        |registered: &catalog::Automatic| 1 + 2 * catalog.model(registered.model).uniques.len();
+    let registered: usize = model.registered.iter().map(registration).sum();
     // One item is the chunk.
-    (items.saturating_sub(1) / (with_uniques(model) + made + replaced)).max(1)
+    (items.saturating_sub(1) / (with_uniques(model) + made + replaced).max(registered)).max(1)
 }

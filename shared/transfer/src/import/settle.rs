@@ -35,6 +35,8 @@ pub(crate) struct Settled {
     pub(crate) writes: Vec<Write>,
     pub(crate) mapped: Vec<Mapped>,
     pub(crate) identifiers: BTreeMap<Pk, String>,
+    /// What the other silo is to know of the names of inserted rows, before they are written.
+    pub(crate) registrations: Vec<(ModelId, Row)>,
     /// For each write, the row of the file that it comes from.
     pub(crate) origins: Vec<(u64, Pk)>,
 }
@@ -88,7 +90,8 @@ impl<'a> Settler<'a> {
     pub(crate) fn settle(mut self, candidates: &[Candidate]) -> Result<Settled, ImportError> {
         for candidate in candidates {
             let (ordinal, source_pk) = (candidate.ordinal, candidate.source_pk);
-            self.add(candidate.clone()).map_err(|problem| problem.at(&self.model.name, ordinal, source_pk))?;
+            self.add(candidate.clone())
+                .map_err(|problem| problem.at(&self.model.name, ordinal, source_pk))?;
         }
         Ok(self.settled)
     }
@@ -103,17 +106,25 @@ impl<'a> Settler<'a> {
         if let Some(holder) = self.first_automatic(&arrival.candidate) {
             arrival.replaces = Some((holder, ImportKind::Inserted));
         }
-        while let Some((set, holder)) = self.taken_value(&arrival)? {
-            match self.resolve(&mut arrival, set, holder)? {
-                Resolution::Changed => {}
-                Resolution::Replace(holder, kind) => arrival.replaces = Some((holder, kind)),
-                Resolution::Existing(holder) => {
-                    let pk = self.pk_of(holder);
-                    self.map(&arrival.candidate, pk, ImportKind::Existing);
-                    return Ok(());
+        loop {
+            if let Some((set, holder)) = self.taken_value(&arrival)? {
+                match self.resolve(&mut arrival, set, holder)? {
+                    Resolution::Changed => {}
+                    Resolution::Replace(holder, kind) => arrival.replaces = Some((holder, kind)),
+                    Resolution::Existing(holder) => {
+                        let pk = self.pk_of(holder);
+                        self.map(&arrival.candidate, pk, ImportKind::Existing);
+                        return Ok(());
+                    }
+                    Resolution::Drop => return Ok(()),
+                    Resolution::Pass => return Err(self.collision(set)),
                 }
-                Resolution::Drop => return Ok(()),
-                Resolution::Pass => return Err(self.collision(set)),
+            } else if let Some(field) = self.suffixed_field()
+                && self.is_registered(&arrival)?
+            {
+                self.suffix(&mut arrival, &field)?;
+            } else {
+                break;
             }
         }
         self.write(arrival)
@@ -156,6 +167,24 @@ impl<'a> Settler<'a> {
         claimed.or_else(|| self.known.holders.get(key).map(|pk| Holder::Store(*pk)))
     }
 
+    /// Whether somebody has registered the row's name in the other silo.
+    fn is_registered(&self, arrival: &Arrival) -> Result<bool, RowProblem> {
+        let Candidate { ordinal, fields, .. } = &arrival.candidate;
+        let name = self.model.identifier.as_ref().and_then(|field| fields.get(field));
+        for (model, row) in self.context.registrations(self.model, *ordinal, fields) {
+            for key in UniqueKey::of(model, &row.fields) {
+                let is_taken = self.known.holders.get(&key).is_some_and(|holder| *holder != row.pk);
+                let Some(set) = model.uniques.get(key.set).filter(|_| is_taken) else { continue };
+                if set.fields.iter().any(|field| row.fields.get(field) == name) {
+                    return Ok(true);
+                }
+                let (set, model) = (set.name(), &model.name);
+                return Err(RowProblem::integrity(format!("another {model} has the same {set}")));
+            }
+        }
+        Ok(false)
+    }
+
     fn unique_keys(&self, model: ModelId, fields: &Fields) -> Vec<UniqueKey> {
         UniqueKey::of(self.context.catalog.model(model), fields)
     }
@@ -177,13 +206,20 @@ impl<'a> Settler<'a> {
         Ok(Resolution::Pass)
     }
 
-    fn resolve_by(&self, rule: &Rule, arrival: &mut Arrival, holder: Holder) -> Result<Resolution, RowProblem> {
+    fn resolve_by(
+        &self,
+        rule: &Rule,
+        arrival: &mut Arrival,
+        holder: Holder,
+    ) -> Result<Resolution, RowProblem> {
         let plan = self.context.plan;
         let fields = &mut arrival.candidate.fields;
         Ok(match rule {
             // Only the name that the file has leads to a user: whoever has a name made up here is a stranger.
             Rule::MergeIfTaken(field)
-                if plan.flags.merge_users && arrival.attempts == 0 && self.has_exactly(holder, field, fields) =>
+                if plan.flags.merge_users
+                    && arrival.attempts == 0
+                    && self.has_exactly(holder, field, fields) =>
             {
                 Resolution::Existing(holder)
             }
@@ -291,6 +327,8 @@ impl<'a> Settler<'a> {
         let pks = PlannedPks { catalog: self.context.catalog, plan: self.context.plan };
         let pk = pks.row(self.model, candidate.ordinal).ok_or_else(no_pk)?;
         self.map(candidate, pk, ImportKind::Inserted);
+        let registrations = self.context.registrations(self.model, candidate.ordinal, &candidate.fields);
+        self.settled.registrations.extend(registrations.into_iter().map(|(model, row)| (model.id, row)));
         let row = Row { pk, fields: candidate.fields.clone() };
         self.push(Write::Insert { model: self.model.id, row }, candidate);
         for automatic in &self.model.automatic {
@@ -312,7 +350,8 @@ impl<'a> Settler<'a> {
         }
         let model = self.context.catalog.model(automatic.model);
         let random = self.context.random_of_made(model, self.model, parent.ordinal);
-        let fields = automatic_fields(model, automatic, parent, parent_pk, Defaults { now: self.context.now, random });
+        let defaults = Defaults { now: self.context.now, random };
+        let fields = automatic_fields(model, automatic, (parent_pk, &parent.fields), defaults);
         let taken = self.unique_keys(model.id, &fields).iter().any(|key| self.holder(key).is_some());
         if taken && automatic.unless_taken {
             return Ok(());
@@ -361,13 +400,17 @@ impl<'a> Settler<'a> {
     fn map(&mut self, candidate: &Candidate, pk: Pk, kind: ImportKind) {
         self.settled.mapped.push(Mapped { source: candidate.source_pk, pk, kind });
         let name = self.model.identifier.as_ref().and_then(|field| candidate.fields.get(field));
-        let Some(name) = name.and_then(Value::as_str).filter(|_| kind == ImportKind::Inserted) else { return };
+        let Some(name) = name.and_then(Value::as_str).filter(|_| kind == ImportKind::Inserted) else {
+            return;
+        };
         self.settled.identifiers.insert(pk, name.to_owned());
     }
 }
 
 fn no_pk() -> RowProblem {
-    RowProblem::integrity("the plan has no primary key for it: the file has more rows than when it was counted")
+    RowProblem::integrity(
+        "the plan has no primary key for it: the file has more rows than when it was counted",
+    )
 }
 
 fn acts_on(rule: &Rule, set: &UniqueSet) -> bool {
@@ -399,20 +442,18 @@ pub(crate) fn automatic_pk(context: &RowContext<'_>, model: &Model, fields: &Fie
     pks.automatic(model, maker, ordinal)
 }
 
-fn automatic_fields(
+/// The fields of a row that is made with another one, whose primary key and fields are given.
+pub(crate) fn automatic_fields(
     model: &Model,
     automatic: &Automatic,
-    parent: &Candidate,
-    parent_pk: Pk,
+    (parent_pk, parent): (Pk, &Fields),
     defaults: Defaults<'_>,
 ) -> Fields {
     let value = |name: &str, field: &catalog::Field| {
         let given = automatic.fields.iter().find(|(given, _)| given == name).map(|(_, value)| value);
         match given.or(field.default.as_ref()) {
             Some(AutomaticValue::ParentPk) => Value::from(parent_pk),
-            Some(AutomaticValue::ParentField(field)) => {
-                parent.fields.get(field).cloned().unwrap_or(Value::Null)
-            }
+            Some(AutomaticValue::ParentField(field)) => parent.get(field).cloned().unwrap_or(Value::Null),
             Some(value) => made(value, name, defaults).unwrap_or(Value::Null),
             None if field.kind == FieldKind::Json => Value::Object(Fields::new()),
             None => Value::Null,

@@ -17,6 +17,7 @@ mod exactly_once;
 mod filters;
 mod organizations;
 mod properties;
+mod registrations;
 mod shims;
 mod tokens;
 mod users;

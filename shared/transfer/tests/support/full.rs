@@ -98,6 +98,11 @@ pub(crate) fn file_rows() -> Vec<Value> {
 pub(crate) fn hostile() -> Instance {
     let instance = Instance::new();
     instance.put("sentry.organization", 11, json!({ "name": "ours", "slug": "ACME" }));
+    instance.put(
+        "sentry.organizationslugreservation",
+        18,
+        json!({ "organization_id": 11, "slug": "FREE-one" }),
+    );
     instance.put("sentry.user", 12, json!({ "username": "user1" }));
     instance.put("sentry.user", 13, json!({ "username": "User2" }));
     instance.put("sentry.email", 14, json!({ "email": "User3@example.com" }));

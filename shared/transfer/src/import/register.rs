@@ -1,0 +1,122 @@
+//! Names that are unique across cells (SPEC §7, "Slugs across cells").
+//!
+//! The other silo keeps the names; a row is written only once its name is registered there. A name that is
+//! taken there counts as taken, and one that turns out to be taken here is registered anew with its next
+//! suffix. So the row, its registrations and its chunk agree as soon as the row is there; registrations have
+//! the primary keys of the plan, so that a run which resumes finds those of the one before it.
+
+use catalog::{Model, ModelId};
+use silo::{
+    Conflict, Fields, ImportChunk, ImportKind, Pk, Row, Silo, StoreError, StoreErrorKind, Transaction,
+    UniqueKey, Write, WriteError,
+};
+
+use super::error::ImportError;
+use super::fields::Defaults;
+use super::plan::PlannedPks;
+use super::row::RowContext;
+use super::settle::automatic_fields;
+use super::{Importer, SETTLE_ATTEMPTS_MAX, store_error};
+
+impl RowContext<'_> {
+    /// The rows by which the other silo knows a row of the file under the name it has now.
+    pub(crate) fn registrations(&self, model: &Model, ordinal: u64, fields: &Fields) -> Vec<(&Model, Row)> {
+        let pks = PlannedPks { catalog: self.catalog, plan: self.plan };
+        let Some(pk) = pks.row(model, ordinal) else { return Vec::new() };
+        let registration = |registered: &catalog::Automatic| {
+            let made = self.catalog.model(registered.model);
+            let defaults = Defaults { now: self.now, random: self.random_of_made(made, model, ordinal) };
+            let fields = automatic_fields(made, registered, (pk, fields), defaults);
+            Some((made, Row { pk: pks.automatic(made, model, ordinal)?, fields }))
+        };
+        model.registered.iter().filter_map(registration).collect()
+    }
+}
+
+impl<S: Silo> Importer<'_, S> {
+    /// Registers the names of a batch; false when one of them is taken, or when registrations of an earlier
+    /// run were found: with that known now, the batch is to be settled anew.
+    pub(super) async fn register(&mut self, registrations: &[(ModelId, Row)]) -> Result<bool, ImportError> {
+        let Some((first, _)) = registrations.first() else { return Ok(true) };
+        let model = self.catalog.model(*first);
+        let writes: Vec<Write> =
+            registrations.iter().filter_map(|(model, row)| self.registration(*model, row)).collect();
+        if writes.is_empty() {
+            return Ok(true);
+        }
+        let transaction = Transaction { writes, chunk: None };
+        match self.silos.of(model).write(&transaction).await {
+            Ok(()) => {
+                self.forget_rows(&transaction);
+                Ok(true)
+            }
+            Err(WriteError::Conflict(conflict)) => {
+                let learnt = self.learn_registrations(&transaction, &conflict).await;
+                learnt.map_err(|source| store_error(&model.name, source))?;
+                Ok(false)
+            }
+            Err(WriteError::Store(source)) => Err(store_error(&model.name, source)),
+            Err(WriteError::RowTooLarge { .. }) => {
+                let action = "writing a registration that is larger than the store can keep";
+                Err(store_error(&model.name, StoreError::new(StoreErrorKind::Refused, action)))
+            }
+        }
+    }
+
+    /// What has to be written so that this row is there; none if it is known to be.
+    fn registration(&self, model: ModelId, row: &Row) -> Option<Write> {
+        match self.known.rows.get(&(model, row.pk)) {
+            None => Some(Write::Insert { model, row: row.clone() }),
+            Some(stored) if stored.row == *row => None,
+            Some(stored) => Some(Write::Replace { model, before: stored.clone(), after: row.clone() }),
+        }
+    }
+
+    async fn learn_registrations(
+        &mut self,
+        transaction: &Transaction,
+        conflict: &Conflict,
+    ) -> Result<(), StoreError> {
+        for taken in &conflict.taken {
+            let model = self.catalog.model(taken.model);
+            let row = transaction.writes.get(taken.write).map(Write::row);
+            let key = row
+                .zip(model.uniques.get(taken.set))
+                .and_then(|(row, set)| UniqueKey::in_set(model, taken.set, set, &row.fields));
+            self.known.holders.extend(key.map(|key| (key, taken.holder)));
+        }
+        let changed = conflict.changed.iter().filter_map(|position| transaction.writes.get(*position));
+        for (model, pk) in changed.map(|write| (write.model(), write.row().pk)).collect::<Vec<_>>() {
+            self.read_rows(self.catalog.model(model), vec![pk]).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the registrations of a batch say what its rows say: a run that was overtaken by another run of
+    /// the same import may have registered other names after that one did.
+    pub(super) async fn agree(&mut self, model: &Model, chunk: &ImportChunk) -> Result<(), ImportError> {
+        if model.registered.is_empty() {
+            return Ok(());
+        }
+        let inserted = chunk.mapped.iter().filter(|row| row.kind == ImportKind::Inserted);
+        let pks: Vec<Pk> = inserted.map(|row| row.pk).collect();
+        let rows =
+            self.silos.of(model).get(model, &pks).await.map_err(|source| store_error(&model.name, source))?;
+        let planned = PlannedPks { catalog: self.catalog, plan: self.plan };
+        let context = self.context();
+        let registrations: Vec<(ModelId, Row)> = rows
+            .into_iter()
+            .flatten()
+            .filter_map(|stored| Some((planned.ordinal(model, stored.row.pk)?, stored.row)))
+            .flat_map(|(ordinal, row)| context.registrations(model, ordinal, &row.fields))
+            .map(|(model, row)| (model.id, row))
+            .collect();
+        for _ in 0..SETTLE_ATTEMPTS_MAX {
+            if self.register(&registrations).await? {
+                return Ok(());
+            }
+        }
+        let action = format!("registering what the rows of {} are named", model.name);
+        Err(store_error(&model.name, StoreError::new(StoreErrorKind::Contention, action)))
+    }
+}
