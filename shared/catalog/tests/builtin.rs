@@ -1,6 +1,11 @@
 //! The shipped catalogue holds together, and says of every model what the reference facts say.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -61,10 +66,16 @@ fn models_are_as_the_facts_say() {
             let ordinal = fact.get("custom_ordinal").filter(|ordinal| !ordinal.is_null()).map(texts);
             assert_eq!(model.ordinal, ordinal, "{}", model.name);
             for unique in fact["uniques"].as_array().unwrap() {
-                let wanted: BTreeSet<String> = texts(unique).into_iter().map(|field| field_name(model, field)).collect();
-                let has = |set: &&catalog::UniqueSet| set.fields.iter().cloned().collect::<BTreeSet<_>>() == wanted;
+                let wanted: BTreeSet<String> =
+                    texts(unique).into_iter().map(|field| field_name(model, field)).collect();
+                let has =
+                    |set: &&catalog::UniqueSet| set.fields.iter().cloned().collect::<BTreeSet<_>>() == wanted;
                 let conditional = model.name == "sentry.savedsearch";
-                assert!(conditional || model.uniques.iter().any(|set| has(&set)), "{} {wanted:?}", model.name);
+                assert!(
+                    conditional || model.uniques.iter().any(|set| has(&set)),
+                    "{} {wanted:?}",
+                    model.name
+                );
             }
         }
     }
@@ -98,7 +109,11 @@ fn check_keys(catalog: &Catalog, model: &Model, facts: &Value) {
     for (field, fact) in facts.as_object().unwrap() {
         let target = fact["model"].as_str().unwrap();
         let Some(key) = model.key(field) else {
-            assert!(catalog.find(target).is_none() && !model.relocates(), "{}.{field} is missing", model.name);
+            assert!(
+                catalog.find(target).is_none() && !model.relocates(),
+                "{}.{field} is missing",
+                model.name
+            );
             continue;
         };
         assert_eq!(key.target_name, target, "{}.{field}", model.name);
@@ -128,7 +143,8 @@ fn check_fields(model: &Model, fact: &Value) {
     assert_eq!(model.fields.keys().collect::<BTreeSet<_>>(), wanted, "{}", model.name);
     for (name, fact) in facts {
         let nullable = fact.get("null").and_then(Value::as_bool).unwrap_or(false);
-        let custom = !fact["type"].as_str().unwrap().ends_with("Field") || fact["type"] == "OneToOneCascadeDeletes";
+        let custom =
+            !fact["type"].as_str().unwrap().ends_with("Field") || fact["type"] == "OneToOneCascadeDeletes";
         if name != "id" && !custom {
             assert_eq!(model.fields[name].nullable, nullable, "{}.{name}", model.name);
         }
@@ -157,7 +173,9 @@ fn comparators_are_as_the_reference_says() {
         }
         let mut found = BTreeSet::new();
         for (field, comparators) in &model.comparators {
-            found.extend(comparators.iter().map(|comparator| (field.clone(), class_name(*comparator).to_owned())));
+            found.extend(
+                comparators.iter().map(|comparator| (field.clone(), class_name(*comparator).to_owned())),
+            );
         }
         assert_eq!(found, wanted, "{}", model.name);
     }
