@@ -69,7 +69,7 @@ fn is_kept_by_dynamodb(number: &str) -> bool {
         && is_plain(fraction)
         && whole.len() + fraction.len() <= 19
         && number != "-0"
-        && (fraction.is_empty() == !digits.contains('.') && !fraction.ends_with('0'))
+        && !fraction.ends_with('0')
         && (whole != "0" || leading_zeros < 6)
 }
 

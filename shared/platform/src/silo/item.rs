@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    fn fields(value: Value) -> Fields {
+    fn fields(value: &Value) -> Fields {
         value.as_object().expect("an object").clone()
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn a_row_is_kept_as_the_readme_says() {
         let catalog = Catalog::builtin();
         let members = catalog.find("sentry.organizationmember").expect("the catalogue has members");
-        let row = fields(json!({ "organization": 17, "user_id": null, "inviter_id": 4, "role": "owner" }));
+        let row = fields(&json!({ "organization": 17, "user_id": null, "inviter_id": 4, "role": "owner" }));
         let item = from_row(members, &Row { pk: 300, fields: row }, 2).expect("a small row");
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
         assert_eq!(text("pk"), Some("sentry.organizationmember#00000000000000000001"));

@@ -8,7 +8,7 @@ use super::support::{
 };
 use crate::{Pk, Silo, StoreErrorKind};
 
-fn member(organization: Pk, user: Value, inviter: Value) -> Value {
+fn member(organization: Pk, user: Option<Pk>, inviter: Option<Pk>) -> Value {
     json!({ "organization": organization, "user_id": user, "inviter_id": inviter, "role": "member" })
 }
 
@@ -16,9 +16,9 @@ fn member(organization: Pk, user: Value, inviter: Value) -> Value {
 pub async fn finds_referring_rows_by_key(silo: &impl Silo) -> Outcome {
     let members = model(silo, "sentry.organizationmember")?;
     let rows = [
-        row(5, member(1, json!(7), json!(8))),
-        row(3, member(1, json!(8), Value::Null)),
-        row(4, member(2, json!(7), json!(1))),
+        row(5, member(1, Some(7), Some(8))),
+        row(3, member(1, Some(8), None)),
+        row(4, member(2, Some(7), Some(1))),
     ];
     fill(silo, members, rows).await?;
     let projects = model(silo, "sentry.project")?;
@@ -38,7 +38,7 @@ pub async fn finds_referring_rows_by_key(silo: &impl Silo) -> Outcome {
 pub async fn pages_over_referring_rows(silo: &impl Silo) -> Outcome {
     let members = model(silo, "sentry.organizationmember")?;
     let pks = [2, 10, 255, 256, 300, 1_000];
-    fill(silo, members, pks.iter().map(|pk| row(*pk, member(1, json!(pk), Value::Null)))).await?;
+    fill(silo, members, pks.iter().map(|pk| row(*pk, member(1, Some(*pk), None)))).await?;
     for limit in [1, 2, 5, 6, 7] {
         ensure_eq!(all_referring(silo, members, "organization", 1, limit).await?, pks, "pages of {limit}");
     }
@@ -85,9 +85,9 @@ pub async fn pages_over_privileged_rows(silo: &impl Silo) -> Outcome {
 /// A row that refers elsewhere, or has lost its privileges, is found where it is now and not where it was.
 pub async fn moves_references_with_their_row(silo: &impl Silo) -> Outcome {
     let members = model(silo, "sentry.organizationmember")?;
-    write(silo, [insert(members, row(1, member(1, json!(7), json!(8))))]).await?;
+    write(silo, [insert(members, row(1, member(1, Some(7), Some(8))))]).await?;
     let before = read(silo, members, 1).await?;
-    write(silo, [replace(members, &before, member(2, json!(7), Value::Null))]).await?;
+    write(silo, [replace(members, &before, member(2, Some(7), None))]).await?;
     ensure_eq!(all_referring(silo, members, "organization", 1, 10).await?, NONE, "members of 1");
     ensure_eq!(all_referring(silo, members, "organization", 2, 10).await?, [1], "members of 2");
     ensure_eq!(all_referring(silo, members, "user_id", 7, 10).await?, [1], "memberships of 7");

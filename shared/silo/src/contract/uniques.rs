@@ -1,7 +1,7 @@
 //! Values that no two rows share.
 
 use catalog::Model;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::support::{
     Outcome, conflict, ensure_eq, fill, insert, is_there, model, organization, read, replace, row,
@@ -44,7 +44,7 @@ pub async fn null_is_never_taken(silo: &impl Silo) -> Outcome {
     conflicts(silo, insert(members, again), &taken(members, 0, set.unwrap_or_default(), 2)).await
 }
 
-fn option(pk: Pk, organization: Value, project: Value) -> crate::Row {
+fn option(pk: Pk, organization: Option<Pk>, project: Option<Pk>) -> crate::Row {
     let fields =
         json!({ "user": 1, "organization_id": organization, "project_id": project, "key": "k", "value": pk });
     row(pk, fields)
@@ -53,15 +53,11 @@ fn option(pk: Pk, organization: Value, project: Value) -> crate::Row {
 /// A partial set binds the rows for which its conditions hold, and no others.
 pub async fn partial_sets_bind_only_their_rows(silo: &impl Silo) -> Outcome {
     let options = model(silo, "sentry.useroption")?;
-    let rows = [
-        option(1, Value::Null, Value::Null),
-        option(2, json!(1), Value::Null),
-        option(3, json!(2), Value::Null),
-        option(4, Value::Null, json!(1)),
-    ];
+    let rows =
+        [option(1, None, None), option(2, Some(1), None), option(3, Some(2), None), option(4, None, Some(1))];
     fill(silo, options, rows).await?;
     let partial = options.uniques.iter().position(|set| !set.when.is_empty()).unwrap_or_default();
-    let second = insert(options, option(5, Value::Null, Value::Null));
+    let second = insert(options, option(5, None, None));
     conflicts(silo, second, &taken(options, 0, partial, 1)).await?;
 
     let searches = model(silo, "sentry.savedsearch")?;
