@@ -6,6 +6,10 @@ use silo::{Pk, StoreError};
 use crate::rows::ReadError;
 
 /// The kinds of error that a batch can answer with (SPEC §7).
+///
+/// All of them are part of the contract, so that findings read the same whoever wrote them. Here the file is cut into
+/// batches by the engine itself, which sends each to the silo of its model and skips what it does not know; it
+/// therefore never answers with `IncorrectSiloModeForModel`, `InvalidMinOrdinal`, `UnknownModel` or `UnexpectedModel`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ImportErrorKind {
     /// What nobody foresaw.
@@ -71,9 +75,9 @@ pub enum ImportError {
     #[error("the export cannot be opened")]
     Open(#[source] std::io::Error),
     /// The store failed.
-    #[error("the rows of {model} could not be written")]
+    #[error("the store failed at {model}")]
     Store {
-        /// The model of the batch.
+        /// The model of the batch, or what else was to be read or written.
         model: String,
         /// What the store said.
         #[source]

@@ -74,7 +74,7 @@ pub trait Watch: Send {
 pub struct Progress {
     /// Rows of the file dealt with.
     pub rows_done: u64,
-    /// Rows in the file.
+    /// Rows in the file, but for those of models that the catalogue does not know.
     pub rows_total: u64,
 }
 
@@ -125,10 +125,13 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
         let reason = "an import in Global scope is not offered yet";
         return Err(ImportError::request(ImportErrorKind::UnspecifiedScope, reason));
     }
+    if request.import.is_nil() {
+        return Err(ImportError::request(ImportErrorKind::MissingImportUUID, "it has no uuid"));
+    }
     let catalog = silos.cell.catalog();
     let mut reader = RowReader::new(source.open().map_err(ImportError::Open)?);
     let census = Census::take(catalog, &mut reader, &request.filter)?;
-    let rows_total = reader.rows_read();
+    let rows_total = catalog.models().iter().map(|model| census.rows(model.id)).sum();
     let plan = plan::plan(silos, &census, request).await.map_err(|source| store_error("the plan", source))?;
     check_same_import(&plan, request)?;
     let mut importer = Importer {
@@ -218,8 +221,8 @@ impl Pass {
     }
 }
 
-/// How often a batch is settled anew because more turned out to be taken, or because the store is busy with
-/// its items. Each time something new is learnt, so that this is far more than ever needed.
+/// How often a batch is settled anew because more turned out to be taken. Each time something new is learnt, so
+/// that this is far more than ever needed.
 const SETTLE_ATTEMPTS_MAX: usize = 256;
 
 struct Importer<'a, S> {

@@ -21,6 +21,9 @@ use super::{Importer, SETTLE_ATTEMPTS_MAX, store_error};
 impl RowContext<'_> {
     /// The rows by which the other silo knows a row of the file under the name it has now.
     pub(crate) fn registrations(&self, model: &Model, ordinal: u64, fields: &Fields) -> Vec<(&Model, Row)> {
+        if model.registered.is_empty() {
+            return Vec::new();
+        }
         let pks = PlannedPks { catalog: self.catalog, plan: self.plan };
         let Some(pk) = pks.row(model, ordinal) else { return Vec::new() };
         let registration = |registered: &catalog::Automatic| {

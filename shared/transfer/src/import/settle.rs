@@ -101,7 +101,7 @@ impl<'a> Settler<'a> {
         if arrival.candidate.needs_suffix
             && let Some(field) = self.suffixed_field()
         {
-            self.suffix(&mut arrival, &field)?;
+            self.suffix(&mut arrival, field)?;
         }
         if let Some(holder) = self.first_automatic(&arrival.candidate) {
             arrival.replaces = Some((holder, ImportKind::Inserted));
@@ -122,7 +122,7 @@ impl<'a> Settler<'a> {
             } else if let Some(field) = self.suffixed_field()
                 && self.is_registered(&arrival)?
             {
-                self.suffix(&mut arrival, &field)?;
+                self.suffix(&mut arrival, field)?;
             } else {
                 break;
             }
@@ -277,9 +277,9 @@ impl<'a> Settler<'a> {
         held.is_some_and(|row| row.fields.get(field) == fields.get(field))
     }
 
-    fn suffixed_field(&self) -> Option<String> {
+    fn suffixed_field(&self) -> Option<&'a str> {
         self.model.rules.iter().find_map(|rule| match rule {
-            Rule::SuffixIfTaken(field) => Some(field.clone()),
+            Rule::SuffixIfTaken(field) => Some(field.as_str()),
             _ => None,
         })
     }

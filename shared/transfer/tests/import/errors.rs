@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use transfer::import::{ExportSource, ImportError, ImportErrorKind};
 
 use crate::support::flaky::{Moment, Wire};
-use crate::support::{Instance, file, member, organization, project, request, row, user, with};
+use crate::support::{Instance, another, file, member, organization, project, request, row, user, with};
 
 /// Everything that an error says, its causes included.
 fn everything_said(error: &ImportError) -> String {
@@ -200,6 +200,12 @@ fn a_failing_store_is_a_database_error_that_passes() {
 fn a_scope_that_cannot_be_imported_here_is_named() {
     let error = Instance::new().fail(&request(Global), [user(1, "bob")]);
     assert_eq!(error.kind(), ImportErrorKind::UnspecifiedScope);
+}
+
+#[test]
+fn an_import_without_a_uuid_is_none() {
+    let error = Instance::new().fail(&another(&request(User), 0), [user(1, "bob")]);
+    assert_eq!(error.kind(), ImportErrorKind::MissingImportUUID);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use catalog::ImportScope::{Organization, User};
+use catalog::ImportScope::{Config, Organization, User};
 use catalog::{Catalog, SiloKind};
 use futures::executor::block_on;
 use futures::future::join;
@@ -22,7 +22,7 @@ type State = Vec<(String, Vec<Row>)>;
 
 /// The state with every primary key replaced by its rank, and every key by the rank of its target: what is
 /// left when the numbers do not matter.
-fn without_numbers(catalog: &Catalog, state: &State) -> BTreeMap<String, Vec<Value>> {
+pub(crate) fn without_numbers(catalog: &Catalog, state: &State) -> BTreeMap<String, Vec<Value>> {
     let ranks: HashMap<&str, HashMap<Pk, usize>> = state
         .iter()
         .map(|(model, rows)| {
@@ -150,6 +150,7 @@ fn an_import_that_was_stopped_at_any_batch_resumes() {
     let expected = block_on(import(undisturbed.silos(), file.as_slice(), &request, &mut all)).unwrap();
     assert!(all.seen.len() > 20);
     assert!(all.seen.is_sorted_by_key(|progress| progress.rows_done), "it moves on: {:?}", all.seen);
+    assert!(all.seen.iter().all(|progress| progress.rows_total == expected.report.rows_done()), "to its end");
     for batch in 0..all.seen.len() {
         let instance = hostile();
         let mut stop = StopAt { batch, seen: Vec::new() };
@@ -300,6 +301,19 @@ fn no_transaction_is_larger_than_a_store_takes() {
             assert!(transaction.chunk.is_some() || chunkless, "rows without their chunk");
         }
     }
+}
+
+#[test]
+fn long_rows_make_short_batches() {
+    let value = "long".repeat(75_000);
+    let options =
+        (1..=30).map(|pk| row("sentry.option", pk, json!({ "key": pk.to_string(), "value": value })));
+    let wire = Wire::default();
+    Instance::new().import_over(&wire, &file(options), &request(Config)).unwrap();
+    let bytes = |write: &Write| serde_json::to_vec(&write.row().fields).unwrap().len();
+    let transactions = wire.written();
+    assert!(transactions.iter().all(|written| written.writes.iter().map(bytes).sum::<usize>() < 4_000_000));
+    assert_eq!(transactions.len(), 4, "as few as there can be");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Whatever a file holds, an import ends in a whole state or in an error that says where, and never shows
 //! what the row holds.
 
+use std::collections::BTreeMap;
+
 use catalog::ImportScope::{self, Config, Organization, User};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -8,7 +10,8 @@ use serde_json::{Value, json};
 use silo::{Filter, ImportFlags};
 use transfer::import::{ImportError, ImportRequest};
 
-use crate::exactly_once::assert_whole;
+use crate::exactly_once::{assert_whole, without_numbers};
+use crate::support::flaky::{Moment, Wire};
 use crate::support::full::{file_rows, hostile};
 use crate::support::{file, request};
 
@@ -128,6 +131,17 @@ fn check_error(error: &ImportError) {
     }
 }
 
+/// The state after an import that was cut off somewhere and resumed.
+fn disturbed(file: &[u8], request: &ImportRequest, cut: Index, after: bool) -> BTreeMap<String, Vec<Value>> {
+    let wire = Wire::default();
+    hostile().import_over(&wire, file, request).ok();
+    let moment = if after { Moment::After } else { Moment::Before };
+    let instance = hostile();
+    instance.import_over(&Wire::cut(1 + cut.index(wire.calls()), moment), file, request).ok();
+    instance.import(file, request).ok();
+    without_numbers(&instance.catalog, &instance.state())
+}
+
 proptest! {
     #[test]
     fn any_file_ends_in_a_whole_state_or_in_an_error_that_says_where(
@@ -135,6 +149,8 @@ proptest! {
         scope in scopes(),
         flags in flags(),
         filter in filters(),
+        cut in any::<Index>(),
+        after in any::<bool>(),
     ) {
         let mut rows = file_rows();
         mutations.into_iter().for_each(|mutation| mutate(&mut rows, mutation));
@@ -147,7 +163,8 @@ proptest! {
         assert_whole(&instance);
         let state = instance.state();
         let again = instance.import(&file, &request);
-        prop_assert_eq!(instance.state(), state, "a repeated import changes nothing");
+        prop_assert_eq!(&instance.state(), &state, "a repeated import changes nothing");
+        prop_assert_eq!(disturbed(&file, &request, cut, after), without_numbers(&instance.catalog, &state));
         match (outcome, again) {
             (Ok(outcome), Ok(again)) => {
                 prop_assert!(outcome.finished);

@@ -66,3 +66,11 @@ fn rows_without_their_models_order_are_dropped_not_lost() {
     assert_eq!(dropped(&outcome, "sentry.project").len(), 1);
     assert_eq!(outcome.report.rows_done(), 2, "every row is accounted for");
 }
+
+#[test]
+fn drops_are_counted_beyond_those_that_are_listed() {
+    let teams = (0..10_003).map(|pk| team(pk, 99, "of-nobody"));
+    let outcome = Instance::new().run(&request(Organization), teams);
+    assert_eq!(outcome.report.models["sentry.team"].dropped, 10_003);
+    assert_eq!(outcome.report.dropped.len(), transfer::import::DROPPED_LISTED_MAX);
+}
