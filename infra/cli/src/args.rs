@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{compare, decrypt, encrypt, export, generate, import};
+use crate::commands::{compare, decrypt, demo, down, encrypt, export, generate, import, up};
 
 /// Relocates tenants' data into a live cell, and rehearses that on your machine
 #[derive(Debug, Parser)]
@@ -24,6 +24,9 @@ A file named - is standard input or output. Exports may be plain JSON or sealed 
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Args),
+    Up(up::Args),
+    Down(down::Args),
     Encrypt(encrypt::Args),
     Decrypt(decrypt::Args),
     Import(import::Args),

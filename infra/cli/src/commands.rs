@@ -2,10 +2,13 @@
 
 pub(crate) mod compare;
 pub(crate) mod decrypt;
+pub(crate) mod demo;
+pub(crate) mod down;
 pub(crate) mod encrypt;
 pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod import;
+pub(crate) mod up;
 
 use crate::Exit;
 use crate::args::Command;
@@ -15,6 +18,9 @@ use crate::terminal::Terminal;
 /// Runs a command.
 pub(crate) fn run(command: &Command, terminal: &mut Terminal) -> Result<Exit, CliError> {
     match command {
+        Command::Demo(args) => demo::run(args, terminal),
+        Command::Up(args) => up::run(args, terminal),
+        Command::Down(args) => down::run(args, terminal),
         Command::Encrypt(args) => encrypt::run(args, terminal),
         Command::Decrypt(args) => decrypt::run(args, terminal),
         Command::Import(args) => import::run(args, terminal),

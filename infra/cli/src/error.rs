@@ -12,6 +12,7 @@ use transfer::export::ExportError;
 use transfer::import::ImportError;
 
 use crate::Exit;
+use crate::demo::DemoError;
 use crate::generate::BlueprintError;
 use crate::rehearsal::StateError;
 use crate::terminal::Terminal;
@@ -47,6 +48,8 @@ pub(crate) enum CliError {
     Blueprint(#[from] BlueprintError),
     #[error("the operating system gives no random numbers")]
     Randomness(#[source] getrandom::Error),
+    #[error("the demo did not come to its end")]
+    Demo(#[from] DemoError),
     #[error("{0}")]
     Usage(String),
 }
@@ -68,6 +71,7 @@ impl CliError {
             Self::Compare(error) => error.code(),
             Self::Blueprint(_) => "invalid-blueprint",
             Self::Randomness(_) => "no-randomness",
+            Self::Demo(_) => "demo-failed",
             Self::Usage(_) => USAGE,
         }
     }
@@ -103,6 +107,7 @@ impl CliError {
             | Self::Compare(_)
             | Self::Blueprint(_)
             | Self::Randomness(_)
+            | Self::Demo(_)
             | Self::Usage(_) => None,
         }
     }

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod copy;
+mod demo;
 mod entropy;
 mod error;
 mod filter;

@@ -4,14 +4,16 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use pipeline::api::{CompleteRequest, CreateRequest, PartView, Problem, PublicKeyView, RelocationView, UploadView};
+use pipeline::api::{
+    CompleteRequest, CreateRequest, PartView, Problem, PublicKeyView, RelocationView, UploadView,
+};
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
 /// Why a call did not succeed.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// The API refused it and said why.
     #[error("{call} was refused: {} ({})", problem.detail, problem.code)]
     Refused {
@@ -56,7 +58,7 @@ pub enum ApiError {
 
 /// The API at one address, for one caller.
 #[derive(Debug, Clone)]
-pub struct ApiClient {
+pub(crate) struct ApiClient {
     agent: Agent,
     root: String,
     query: String,
@@ -65,7 +67,7 @@ pub struct ApiClient {
 
 impl ApiClient {
     /// A client that calls with a bearer token. `query` is added to each address; may be empty.
-    pub fn new(root: &str, query: &str, token: &str) -> Self {
+    pub(crate) fn new(root: &str, query: &str, token: &str) -> Self {
         // Refusals are answers here, with a body that says why.
         let agent = Agent::config_builder().http_status_as_error(false).build().new_agent();
         Self {
@@ -80,7 +82,7 @@ impl ApiClient {
     ///
     /// # Errors
     /// See [`ApiError`].
-    pub fn public_key(&self) -> Result<String, ApiError> {
+    pub(crate) fn public_key(&self) -> Result<String, ApiError> {
         let key: PublicKeyView = self.get("/api/0/publickeys/relocations/")?;
         Ok(key.public_key)
     }
@@ -89,7 +91,7 @@ impl ApiClient {
     ///
     /// # Errors
     /// See [`ApiError`].
-    pub fn create(&self, request: &CreateRequest) -> Result<RelocationView, ApiError> {
+    pub(crate) fn create(&self, request: &CreateRequest) -> Result<RelocationView, ApiError> {
         self.post("/api/0/relocations/", request)
     }
 
@@ -97,7 +99,7 @@ impl ApiClient {
     ///
     /// # Errors
     /// See [`ApiError`].
-    pub fn relocation(&self, uuid: &str) -> Result<RelocationView, ApiError> {
+    pub(crate) fn relocation(&self, uuid: &str) -> Result<RelocationView, ApiError> {
         self.get(&format!("/api/0/relocations/{uuid}/"))
     }
 
@@ -105,7 +107,12 @@ impl ApiClient {
     ///
     /// # Errors
     /// See [`ApiError`].
-    pub fn upload(&self, uuid: &str, path: &Path, mut progress: impl FnMut(u64)) -> Result<RelocationView, ApiError> {
+    pub(crate) fn upload(
+        &self,
+        uuid: &str,
+        path: &Path,
+        mut progress: impl FnMut(u64),
+    ) -> Result<RelocationView, ApiError> {
         let address = format!("/api/0/relocations/{uuid}/upload/");
         let mut file = File::open(path)?;
         let mut parts: Vec<PartView> = Vec::new();

@@ -3,74 +3,74 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// What `stack.py up` says of the stack.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StackDescription {
+pub(crate) struct StackDescription {
     /// The emulator's endpoint.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// The account it is deployed in.
-    pub account: String,
+    pub(crate) account: String,
     /// The region.
-    pub region: String,
+    pub(crate) region: String,
     /// The root of the API.
-    pub api: String,
+    pub(crate) api: String,
     /// What callers of the API add to the query.
-    pub api_query: String,
+    pub(crate) api_query: String,
     /// A token of an administrator.
-    pub staff_token: String,
+    pub(crate) staff_token: String,
     /// The template's outputs.
-    pub outputs: std::collections::BTreeMap<String, String>,
+    pub(crate) outputs: std::collections::BTreeMap<String, String>,
 }
 
 /// What the tables and buckets of a stack say of a relocation.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Inspection {
+pub(crate) struct Inspection {
     /// The tasks that ran, in order.
-    pub tasks: Vec<TaskRun>,
+    pub(crate) tasks: Vec<TaskRun>,
     /// The mails that were sent.
-    pub mails: Vec<SentMail>,
+    pub(crate) mails: Vec<SentMail>,
     /// The artifacts.
-    pub artifacts: Vec<Artifact>,
+    pub(crate) artifacts: Vec<Artifact>,
     /// What the import did, if it got that far.
-    pub report: Option<transfer::import::ImportReport>,
+    pub(crate) report: Option<transfer::import::ImportReport>,
 }
 
 /// A task that ended.
 #[derive(Debug, Clone, Deserialize)]
-pub struct TaskRun {
+pub(crate) struct TaskRun {
     /// Its name.
-    pub task: String,
+    pub(crate) task: String,
     /// How often it was started.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// How long it took, waiting in its queue included.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// A mail that was sent.
 #[derive(Debug, Clone, Deserialize)]
-pub struct SentMail {
+pub(crate) struct SentMail {
     /// The recipient.
-    pub to: String,
+    pub(crate) to: String,
     /// The subject.
-    pub subject: String,
+    pub(crate) subject: String,
 }
 
 /// An object that belongs to a relocation.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Artifact {
+pub(crate) struct Artifact {
     /// Where it is.
-    pub path: String,
+    pub(crate) path: String,
     /// Its size.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Why the local stack cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum StackError {
+pub(crate) enum StackError {
     /// This program does not stand in a checkout.
     #[error("there is no `infra/local/stack.py` above {0}: run this within a checkout of the project")]
     NoCheckout(PathBuf),
@@ -99,7 +99,7 @@ pub enum StackError {
 
 /// Runs `stack.py` of the checkout.
 #[derive(Debug, Clone)]
-pub struct LocalStack {
+pub(crate) struct LocalStack {
     root: PathBuf,
 }
 
@@ -108,38 +108,25 @@ impl LocalStack {
     ///
     /// # Errors
     /// It is in none.
-    pub fn find() -> Result<Self, StackError> {
+    pub(crate) fn find() -> Result<Self, StackError> {
         let here = std::env::current_dir().unwrap_or_default();
         let root = here.ancestors().find(|folder| folder.join("infra/local/stack.py").is_file());
         root.map(|root| Self { root: root.to_owned() }).ok_or(StackError::NoCheckout(here))
-    }
-
-    /// The checkout's folder.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Builds, starts and deploys the stack, or updates the one that runs. Progress goes to standard error.
     ///
     /// # Errors
     /// Whatever keeps it from running.
-    pub fn up(&self) -> Result<StackDescription, StackError> {
+    pub(crate) fn up(&self) -> Result<StackDescription, StackError> {
         self.answer(&["up"])
-    }
-
-    /// The stack that runs.
-    ///
-    /// # Errors
-    /// None does.
-    pub fn status(&self) -> Result<StackDescription, StackError> {
-        self.answer(&["status"])
     }
 
     /// Stops the stack and forgets its data.
     ///
     /// # Errors
     /// It cannot be stopped.
-    pub fn down(&self) -> Result<(), StackError> {
+    pub(crate) fn down(&self) -> Result<(), StackError> {
         let status = self.python(&["down", "--json"]).status();
         check("stack.py down", status)
     }
@@ -148,7 +135,7 @@ impl LocalStack {
     ///
     /// # Errors
     /// A row cannot be written.
-    pub fn seed(&self, stack: &StackDescription, rows: &Path) -> Result<(), StackError> {
+    pub(crate) fn seed(&self, stack: &StackDescription, rows: &Path) -> Result<(), StackError> {
         let output = |name: &str| stack.outputs.get(name).cloned().unwrap_or_default();
         let mut command = Command::new(self.binary("seed"));
         command
@@ -166,7 +153,7 @@ impl LocalStack {
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn inspect(&self, relocation: &str) -> Result<Inspection, StackError> {
+    pub(crate) fn inspect(&self, relocation: &str) -> Result<Inspection, StackError> {
         self.answer(&["inspect", relocation])
     }
 

@@ -1,19 +1,23 @@
 //! Follows a relocation until it ends.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use pipeline::api::RelocationView;
 use pipeline::kinds::Status;
 
-use super::DemoError;
 use super::api::ApiClient;
+use crate::error::CliError;
+use crate::terminal::Terminal;
 
 /// How often the record is looked at.
 const INTERVAL: Duration = Duration::from_millis(150);
 
 /// Shows each task when it runs; answers with the relocation as it ended or paused.
-pub(super) fn watch(api: &ApiClient, uuid: &str, out: &mut dyn Write) -> Result<RelocationView, DemoError> {
+pub(super) fn watch(
+    api: &ApiClient,
+    uuid: &str,
+    terminal: &mut Terminal,
+) -> Result<RelocationView, CliError> {
     let began = Instant::now();
     let mut shown = None;
     loop {
@@ -28,17 +32,16 @@ pub(super) fn watch(api: &ApiClient, uuid: &str, out: &mut dyn Write) -> Result<
             };
             let step = relocation.step.to_string();
             let seconds = began.elapsed().as_secs_f64();
-            writeln!(out, "  {seconds:5.1} s  {step:<15} {task}{attempt}")?;
-            out.flush()?;
+            super::tell(terminal, &format!("  {seconds:5.1} s  {step:<15} {task}{attempt}"))?;
             shown = Some(now);
         }
-        if super::has_ended(&relocation) {
+        if relocation.status != Status::InProgress {
             let seconds = began.elapsed().as_secs_f64();
             let end = match (&relocation.status, &relocation.failure_reason) {
                 (Status::Failure, Some(failure)) => format!("FAILURE: {} ({})", failure.detail, failure.code),
                 (status, _) => status.to_string(),
             };
-            writeln!(out, "  {seconds:5.1} s  {end}")?;
+            super::tell(terminal, &format!("  {seconds:5.1} s  {end}"))?;
             return Ok(relocation);
         }
         std::thread::sleep(INTERVAL);

@@ -5,7 +5,10 @@ use rstest::rstest;
 use crate::support::{Folder, json};
 
 #[rstest]
-fn help(#[values("", "encrypt", "decrypt", "import", "export", "compare", "generate")] command: &str) {
+fn help(
+    #[values("", "demo", "up", "down", "encrypt", "decrypt", "import", "export", "compare", "generate")]
+    command: &str,
+) {
     let said = Folder::new().run(&format!("{command} --help")).done();
     let name = if command.is_empty() { "relocate" } else { command };
     insta::assert_snapshot!(format!("help_{name}"), said);

@@ -1,0 +1,15 @@
+//! Stops the local stack.
+
+use crate::Exit;
+use crate::demo::stack::LocalStack;
+use crate::error::CliError;
+use crate::terminal::Terminal;
+
+/// Stop the local stack and forget its data
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_: &Args, _: &mut Terminal) -> Result<Exit, CliError> {
+    LocalStack::find()?.down()?;
+    Ok(Exit::Done)
+}
