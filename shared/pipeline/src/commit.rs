@@ -1,5 +1,7 @@
 //! What a transition asks of the store: everything in one [`Commit`] happens, or nothing of it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +52,7 @@ pub struct OutboxEntry {
     pub relocation: RelocationId,
     /// Its number among the relocation's entries.
     pub sequence: u64,
-    /// When it was asked for.
+    /// When it is due, which is when it was asked for unless it has to wait.
     pub time: Timestamp,
     /// What to send.
     pub dispatch: Dispatch,
@@ -68,6 +70,8 @@ pub enum Dispatch {
     StopRun(StopRun),
     /// Start a validation run.
     Validate(Validate),
+    /// Fail the relocation if it still waits for its upload.
+    ExpireUpload,
 }
 
 /// The input of an execution. Ids only: an execution's history holds no customer data.
@@ -213,13 +217,23 @@ impl Draft {
         }
     }
 
+    /// Fails the relocation after a while if it still waits for its upload then.
+    pub(crate) fn expire_upload(&mut self, after: Duration) {
+        let due = self.now.saturating_add(after).unwrap_or(Timestamp::MAX);
+        self.dispatch_at(due, Dispatch::ExpireUpload);
+    }
+
     fn dispatch(&mut self, dispatch: Dispatch) {
+        self.dispatch_at(self.now, dispatch);
+    }
+
+    fn dispatch_at(&mut self, time: Timestamp, dispatch: Dispatch) {
         let relocation = &mut self.commit.relocation;
         relocation.sequence = relocation.sequence.saturating_add(1);
         self.commit.outbox.push(OutboxEntry {
             relocation: relocation.id,
             sequence: relocation.sequence,
-            time: self.now,
+            time,
             dispatch,
         });
     }

@@ -20,7 +20,7 @@ use crate::port::{
 };
 use crate::relocation::{Failure, Fork, Pinned, Place, Relocation, RelocationFile, Upload};
 use crate::task::OrderedTask;
-use crate::transition::lifecycle::{NewRelocation, Source, create, upload_completed};
+use crate::transition::lifecycle::{NewRelocation, Source, UPLOAD_EXPIRES_AFTER, create, upload_completed};
 use crate::transition::{Cause, Outcome};
 use crate::transition::{
     Changes, Finished, Start, ValidationChange, admin, fail, finish, lifecycle, start, validation,
@@ -96,7 +96,7 @@ async fn read(store: &impl Store, id: RelocationId) -> Relocation {
 
 async fn outbox_of(store: &impl Store, fresh: &Fresh) -> Vec<OutboxEntry> {
     // Entries of other checks may lie before ours; there are not many in a test's store.
-    let later = fresh.now + Duration::from_secs(1);
+    let later = fresh.now + UPLOAD_EXPIRES_AFTER + Duration::from_secs(1);
     let all = store.pending(later, 10_000).await.expect("the outbox");
     all.into_iter().filter(|entry| entry.relocation == fresh.id).collect()
 }
@@ -204,14 +204,15 @@ pub async fn keeps_every_dispatch(store: &impl Store, entropy: &impl Entropy) {
     store.commit(commit).await.expect("a commit");
 
     let outbox = outbox_of(store, &fresh).await;
-    let sequences: Vec<_> = outbox.iter().map(|entry| entry.sequence).collect();
-    assert!(sequences.is_sorted(), "entries of one time come by sequence: {sequences:?}");
+    let places: Vec<_> = outbox.iter().map(|entry| (entry.time, entry.sequence)).collect();
+    assert!(places.is_sorted(), "entries come by time, those of one time by sequence: {places:?}");
     let run = StartRun { uuid: fresh.id, generation: Generation(1), start_at: OrderedTask::UploadingStart };
     let has = |wanted: fn(&Dispatch) -> bool| outbox.iter().any(|entry| wanted(&entry.dispatch));
     assert!(outbox.iter().any(|entry| entry.dispatch == Dispatch::StartRun(run)));
     assert!(has(|dispatch| matches!(dispatch, Dispatch::Publish(_))));
     assert!(has(|dispatch| matches!(dispatch, Dispatch::Validate(_))));
     assert!(has(|dispatch| matches!(dispatch, Dispatch::StopRun(_))));
+    assert!(has(|dispatch| matches!(dispatch, Dispatch::ExpireUpload)));
 }
 
 /// An id is used once.
@@ -325,12 +326,13 @@ pub async fn clears_the_outbox(store: &impl Store, entropy: &impl Entropy) {
     let later = fresh.now + Duration::from_millis(500);
     store.commit(lifecycle::upload_completed(&relocation, later).expect("a run")).await.expect("a run");
     let outbox = outbox_of(store, &fresh).await;
-    let [first, second] = outbox.as_slice() else { panic!("two entries: {outbox:?}") };
-    assert_eq!((first.time, second.time), (fresh.now, later));
+    let [first, rest @ ..] = outbox.as_slice() else { panic!("there are entries") };
+    let times: Vec<_> = outbox.iter().map(|entry| entry.time).collect();
+    assert_eq!(times, [fresh.now, later, fresh.now + UPLOAD_EXPIRES_AFTER]);
     for _ in 0..2 {
         store.remove(fresh.id, first.sequence).await.expect("a removal, also the second time");
     }
-    assert_eq!(outbox_of(store, &fresh).await.as_slice(), std::slice::from_ref(second));
+    assert_eq!(outbox_of(store, &fresh).await, rest);
 }
 
 /// The daily limit counts what was asked for in the 24 hours after a time, by size class.

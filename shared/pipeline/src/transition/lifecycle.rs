@@ -86,6 +86,8 @@ pub fn create(new: NewRelocation, by: Actor, now: Timestamp) -> Commit {
     if let Some(Fork { cell, slug }) = fork {
         draft.publish(Event::Forked(Forked { cell, slug }));
         draft.start_run(OrderedTask::UploadingStart);
+    } else {
+        draft.expire_upload(UPLOAD_EXPIRES_AFTER);
     }
     draft.audit(by, "create");
     let commit = draft.commit();

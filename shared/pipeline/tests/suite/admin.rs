@@ -282,6 +282,6 @@ fn a_failed_fork_that_is_retried_begins_with_the_copy_of_its_file() {
     assert_eq!(new.source, Source::Copy(provenance, raw_file()));
     let created = create(new, STAFF, now());
     assert_eq!((created.relocation.provenance, &created.relocation.fork), (provenance, &None));
-    assert!(dispatches(&created).is_empty());
+    assert_eq!(dispatches(&created), [Dispatch::ExpireUpload]);
     assert!(upload_completed(&created.relocation, now()).is_some());
 }

@@ -10,7 +10,7 @@ use pipeline::kinds::{Notified, Provenance, Status, Step, ValidationStatus};
 use pipeline::relocation::{Fork, Relocation};
 use pipeline::task::OrderedTask;
 use pipeline::transition::lifecycle::{
-    NewRelocation, Source, create, reply_arrived, upload_completed, upload_expired,
+    NewRelocation, Source, UPLOAD_EXPIRES_AFTER, create, reply_arrived, upload_completed, upload_expired,
 };
 use pipeline::transition::{Cause, fail, validation};
 use pipeline::upload::SizeClass;
@@ -42,7 +42,8 @@ fn an_upload_is_awaited_before_the_first_run() {
     assert_eq!((commit.expected, commit.relocation.version), (Version(0), Version(1)));
     assert_eq!((commit.lock, commit.counted), (Lock::Take, Some(SizeClass::Small)));
     assert_eq!(commit.files, [raw_file()]);
-    assert!(dispatches(&commit).is_empty());
+    assert_eq!(dispatches(&commit), [Dispatch::ExpireUpload]);
+    assert_eq!(commit.outbox.last().unwrap().time, now() + UPLOAD_EXPIRES_AFTER);
     let provenance = Provenance::SelfHosted;
     let data = Created { creator_id: CREATOR, owner_id: OWNER, provenance };
     assert_eq!(events(&commit), [Event::Created(data)]);
