@@ -137,6 +137,11 @@ impl Checker<'_> {
                     return Err(self.fail(format!("{rule:?} does not fit its field")));
                 }
             }
+            if let Rule::SuffixIfTaken(name) = rule
+                && self.model.identifier.as_ref() != Some(name)
+            {
+                return Err(self.fail(format!("`{name}` gets a suffix but is not the identifier")));
+            }
             if let Rule::SoftKey { target, .. } = rule
                 && self.catalog.find(target).is_none()
             {

@@ -207,6 +207,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("suffix-if-taken(name)", "suffix-when-taken(name)", "`suffix-when-taken(name)` is no rule"),
     ("suffix-if-taken(name)", "suffix-if-taken(name, email)", "is no rule"),
     ("suffix-if-taken(name)", "suffix-if-taken(email)", "acts on a set that is not unique"),
+    ("identifier = \"name\"", "", "`name` gets a suffix but is not the identifier"),
     ("suffix-if-taken(name)", "set(name, no json)", "`no json` is no JSON value"),
     ("suffix-if-taken(name)", "alnum-outside-global(name, x)", "`x` is no length"),
     ("suffix-if-taken(name)", "soft-key(name, app.nobody)", "`app.nobody` is no model of this catalogue"),

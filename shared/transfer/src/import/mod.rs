@@ -25,8 +25,8 @@ use std::io::Read;
 
 use catalog::{Catalog, ImportScope, Model, Rule};
 use silo::{
-    ChunkPosition, Conflict, ImportChunk, ImportPlan, Silo, Silos, StoreError, StoreErrorKind, Transaction,
-    UniqueKey, Write, WriteError,
+    ChunkPosition, Conflict, Filter, ImportChunk, ImportPlan, Silo, Silos, StoreError, StoreErrorKind,
+    Transaction, UniqueKey, Write, WriteError,
 };
 
 pub use census::Census;
@@ -129,6 +129,10 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
         return Err(ImportError::request(ImportErrorKind::MissingImportUUID, "it has no uuid"));
     }
     let catalog = silos.cell.catalog();
+    if request.filter != Filter::All && catalog.tenancy().is_none() {
+        let reason = "its catalogue does not say what filters look at";
+        return Err(ImportError::request(ImportErrorKind::ValidationError, reason));
+    }
     let mut reader = RowReader::new(source.open().map_err(ImportError::Open)?);
     let census = Census::take(catalog, &mut reader, &request.filter)?;
     let rows_total = catalog.models().iter().map(|model| census.rows(model.id)).sum();

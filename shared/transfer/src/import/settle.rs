@@ -290,16 +290,21 @@ impl<'a> Settler<'a> {
             Some(FieldKind::Text(Some(length_max))) => length_max,
             _ => usize::MAX,
         };
+        let is_slug = self.model.rules.iter().any(|rule| matches!(rule, Rule::Slug(slug) if slug == field));
         let mut name = arrival.candidate.name.clone().unwrap_or_default();
-        if self.model.rules.iter().any(|rule| matches!(rule, Rule::Slug(slug) if slug == field)) {
+        if is_slug {
             name = slugs::normalised(&name);
         }
         let random = self.random(arrival.candidate.ordinal);
-        let suffixed = slugs::suffixed(&name, field, arrival.attempts, length_max, random)
-            .ok_or_else(|| RowProblem::integrity(format!("no free `{field}` was found")))?;
-        arrival.attempts += 1;
-        arrival.candidate.fields.insert(field.to_owned(), suffixed.into());
-        Ok(())
+        loop {
+            let suffixed = slugs::suffixed(&name, field, arrival.attempts, length_max, random)
+                .ok_or_else(|| RowProblem::integrity(format!("no free `{field}` was found")))?;
+            arrival.attempts += 1;
+            if !is_slug || !slugs::needs_suffix(self.context.catalog, &suffixed) {
+                arrival.candidate.fields.insert(field.to_owned(), suffixed.into());
+                return Ok(());
+            }
+        }
     }
 
     /// The row that was made with the target of this row's key, if this is the first of the file to arrive.

@@ -16,6 +16,7 @@ mod errors;
 mod exactly_once;
 mod filters;
 mod organizations;
+mod own_catalogue;
 mod properties;
 mod registrations;
 mod shims;

@@ -46,7 +46,11 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn new() -> Self {
-        let catalog = Catalog::builtin();
+        Self::of(Catalog::builtin())
+    }
+
+    /// An instance of another application.
+    pub(crate) fn of(catalog: Arc<Catalog>) -> Self {
         Self {
             cell: MemorySilo::new(Arc::clone(&catalog)),
             control: MemorySilo::new(Arc::clone(&catalog)),
