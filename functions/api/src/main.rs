@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use api::{Api, router};
-use catalog::Catalog;
 use lambda_http::Error;
 use platform::{Platform, SystemClock, SystemEntropy};
 
@@ -11,13 +10,14 @@ use platform::{Platform, SystemClock, SystemEntropy};
 async fn main() -> Result<(), Error> {
     runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
     let platform = Platform::new(runtime::config::Config::from_env(std::env::vars())?).await;
+    let catalog = artifacts::catalogue(&platform.objects(), platform.config().catalog.as_deref()).await?;
     let api: Api<(_, _, _, _, _)> = Api {
         store: platform.relocations(),
         uploads: platform.uploads(),
         objects: platform.objects(),
         key: platform.seal_key(),
-        cell: Arc::new(platform.cell(Catalog::builtin())),
-        control: Arc::new(platform.control(Catalog::builtin())),
+        cell: Arc::new(platform.cell(Arc::clone(&catalog))),
+        control: Arc::new(platform.control(catalog)),
         clock: Box::new(SystemClock),
         entropy: Box::new(SystemEntropy),
     };
