@@ -11,6 +11,7 @@ mod meter;
 mod objects;
 mod platform;
 mod queues;
+mod record;
 mod relocations;
 mod seal_key;
 mod service;

@@ -40,6 +40,8 @@ const CONTENTION: &[&str] = &[
 ];
 
 const THROTTLING: &[&str] = &[
+    "KmsThrottledException",
+    "KmsThrottlingException",
     "LimitExceededException",
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
@@ -59,6 +61,7 @@ const PASSING: &[&str] = &[
     "InternalFailure",
     "InternalServerError",
     "KMSInternalException",
+    "OperationAborted",
     "RequestTimeout",
     "RequestTimeoutException",
     "ServiceUnavailable",

@@ -9,8 +9,8 @@ use pipeline::upload::SizeClass;
 use serde::Serialize;
 
 use crate::keys::{self, Key, relocations as key};
-pub(super) use crate::silo::item::to_record;
-use crate::silo::item::{Corrupt, from_record};
+pub(super) use crate::record::to_record;
+use crate::record::{Corrupt, from_record};
 use crate::table::Item;
 
 /// How often a record was written.

@@ -11,6 +11,7 @@ use super::item::{ENTRY, OUTBOX, text};
 use super::{Relocations, keys};
 use crate::failure::{failed, unreadable};
 use crate::keys::Key;
+use crate::record::Corrupt;
 
 impl Outbox for Relocations {
     /// The index follows within moments: an entry that was removed just now is left out, one that was added just
@@ -39,7 +40,7 @@ impl Outbox for Relocations {
 }
 
 fn parse(entry: &str) -> Result<OutboxEntry, PortError> {
-    serde_json::from_str(entry).map_err(unreadable(|| "read an entry of the outbox"))
+    serde_json::from_str(entry).map_err(Corrupt::from).map_err(unreadable(|| "read an entry of the outbox"))
 }
 
 /// A record of the table's stream, as Lambda delivers it: an entry that was added to the outbox.

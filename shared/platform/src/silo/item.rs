@@ -1,37 +1,17 @@
 //! Rows, plans and chunks as items (README.md, "A silo").
 
-use std::io::Read as _;
-
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use catalog::Model;
-use flate2::read::ZlibDecoder;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use silo::{Fields, PLAIN_LIMIT, Pk, Row, Stored, pack, volume};
+use silo::{Pk, Row, Stored};
 
-use crate::attribute::{self, NotJson};
 use crate::keys::{self, Key, SK};
+pub(super) use crate::record::{Corrupt, from_record, to_record};
+use crate::record::{from_fields, to_fields};
 use crate::table::Item;
 
-const FIELDS: &str = "fields";
-const PACKED: &str = "packed";
 const REVISION: &str = "revision";
 pub(super) const HOLDER: &str = "holder";
-
-/// An item that is not what its key says.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Corrupt {
-    #[error("the item lacks `{0}`, or has it in another form")]
-    Attribute(&'static str),
-    #[error("a field cannot be read")]
-    Field(#[from] NotJson),
-    #[error("the packed fields cannot be unpacked")]
-    Packed(#[source] std::io::Error),
-    #[error("the fields are not what was stored")]
-    Json(#[from] serde_json::Error),
-}
 
 /// The row as an item; none when it is larger than an item can be.
 pub(super) fn from_row(model: &Model, row: &Row, revision: u64) -> Option<Item> {
@@ -82,45 +62,12 @@ pub(super) fn to_number(item: &Item, name: &'static str) -> Result<Pk, Corrupt> 
     number.and_then(|number| number.parse().ok()).ok_or(Corrupt::Attribute(name))
 }
 
-/// A record, such as a plan, as an item; none when it is larger than an item can be.
-pub(crate) fn from_record(key: Key, record: &impl Serialize) -> Result<Option<Item>, Corrupt> {
-    match serde_json::to_value(record)? {
-        Value::Object(fields) => Ok(from_fields(key, &fields)),
-        _ => Err(Corrupt::Attribute(FIELDS)),
-    }
-}
-
-/// The record that an item holds.
-pub(crate) fn to_record<T: DeserializeOwned>(item: &Item) -> Result<T, Corrupt> {
-    Ok(serde_json::from_value(Value::Object(to_fields(item)?))?)
-}
-
-fn from_fields(key: Key, fields: &Fields) -> Option<Item> {
-    let mut item = key.attributes();
-    if volume(fields) <= PLAIN_LIMIT && attribute::holds(fields) {
-        item.insert(FIELDS.to_owned(), AttributeValue::M(attribute::from_object(fields)));
-    } else {
-        item.insert(PACKED.to_owned(), AttributeValue::B(Blob::new(pack(fields)?)));
-    }
-    Some(item)
-}
-
-fn to_fields(item: &Item) -> Result<Fields, Corrupt> {
-    match (item.get(FIELDS), item.get(PACKED)) {
-        (Some(AttributeValue::M(fields)), _) => Ok(attribute::to_object(fields)?),
-        (None, Some(AttributeValue::B(packed))) => {
-            let mut json = Vec::new();
-            ZlibDecoder::new(packed.as_ref()).read_to_end(&mut json).map_err(Corrupt::Packed)?;
-            Ok(serde_json::from_slice(&json)?)
-        }
-        _ => Err(Corrupt::Attribute(FIELDS)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::primitives::Blob;
     use catalog::Catalog;
     use serde_json::json;
+    use silo::Fields;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! A silo in a table of DynamoDB (DESIGN §4).
 
 mod import;
-pub(crate) mod item;
+mod item;
 mod read;
 mod sequence;
 mod write;
