@@ -12,6 +12,9 @@
 //! runtime::lambda::serve_task(task, ports).await
 //! # }
 //! ```
+//!
+//! Bodies are boxed where they are called: with those of the SDK inside, a future nests deeper than the compiler
+//! follows.
 
 use std::time::Duration;
 
@@ -37,7 +40,7 @@ where
     Q: PostponeMessages,
     T: AnswerTokens,
 {
-    serve_queue(async |received, time_left| run_task(&task, &ports, &received, time_left).await).await
+    serve_queue(async |received, time_left| Box::pin(run_task(&task, &ports, &received, time_left)).await).await
 }
 
 /// Serves any other queue: `handle` gets each message and the time that the function has left.
@@ -48,7 +51,7 @@ pub async fn serve_queue(handle: impl AsyncFn(Received, Duration) -> Handled) ->
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let LambdaEvent { payload, context, .. } = event;
-        let handle = async |received| handle(received, time_left(&context)).await;
+        let handle = async |received| Box::pin(handle(received, time_left(&context))).await;
         Ok::<SqsBatchResponse, Error>(handle_batch(payload, handle).await)
     }))
     .await
@@ -67,7 +70,7 @@ where
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
         let LambdaEvent { payload, context, .. } = event;
-        handle(payload, time_left(&context)).await
+        Box::pin(handle(payload, time_left(&context))).await
     }))
     .await
 }
