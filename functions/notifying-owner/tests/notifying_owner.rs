@@ -1,5 +1,13 @@
 //! `notifying_owner`, undisturbed and disturbed in every way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
 use notifying_owner::NotifyingOwner;
 use pipeline::event::{Event, Succeeded};
 use pipeline::kinds::Notified;

@@ -99,6 +99,6 @@ fn events(relocation: &Relocation, organizations: &[Organization]) -> Vec<Event>
             owner_id,
         })
     });
-    let relocated = Event::Relocated(Relocated { owner_id, organization_ids: organization_ids.clone() });
+    let relocated = Event::Relocated(Relocated { owner_id, organization_ids });
     std::iter::once(relocated).chain(promotion).chain(imported).collect()
 }

@@ -1,5 +1,13 @@
 //! `postprocessing`, undisturbed and disturbed in every way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::sync::Arc;
 
 use pipeline::code::ErrorCode;

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::{Catalog, ImportScope};
+use catalog::{Catalog, ImportScope, Model};
 use jiff::Timestamp;
 use pipeline::commit::{Actor, Dispatch};
 use pipeline::event::Event;
@@ -11,12 +11,12 @@ use pipeline::kinds::{FileKind, Notified, Provenance, Status, Step};
 use pipeline::memory::{
     Faults, ManualClock, MemoryObjects, MemoryQueues, MemoryRelocations, MemoryTokens, SeededEntropy, World,
 };
-use pipeline::message::{Answer, TaskMessage, TaskToken};
+use pipeline::message::{Answer, TaskMessage, TaskToken, Verdict};
 use pipeline::port::{Clock, CommitRelocations, ReadRelocations};
 use pipeline::relocation::{Failure, Fork, Place, Relocation, RelocationFile};
 use pipeline::task::OrderedTask;
 use pipeline::transition::lifecycle::{NewRelocation, Source, create, upload_completed};
-use pipeline::transition::{Changes, Finished, Start, finish, start};
+use pipeline::transition::{Changes, Finished, Start, ValidationChange, finish, start};
 use runtime::config::Waits;
 use runtime::{Handled, Ports, Received, Task, run_task};
 use serde_json::{Value, json};
@@ -28,12 +28,14 @@ use crate::{Breaker, Export, FaultySilo};
 /// The name of the cell.
 pub const CELL: &str = "us";
 
-/// The owner and creator of the relocation, who is in control under the username `owner`.
+/// The owner of the relocation, and its creator unless a test says otherwise, who is in control under the username `owner`.
 pub const OWNER: UserId = UserId(7);
 
 /// What a relocation asks for.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// Who asks.
+    pub creator: UserId,
     /// The wanted slugs.
     pub slugs: Vec<String>,
     /// The wanted usernames, as the scan found them.
@@ -42,6 +44,8 @@ pub struct Setup {
     pub promo_code: Option<String>,
     /// Where the data comes from.
     pub provenance: Provenance,
+    /// The sealed export, which lies with the run's inputs once `preprocessing_transfer` is done.
+    pub raw: Vec<u8>,
 }
 
 impl Default for Setup {
@@ -49,10 +53,12 @@ impl Default for Setup {
     fn default() -> Self {
         let strings = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
+            creator: OWNER,
             slugs: strings(&["acme"]),
             usernames: strings(&["ada", "bob", "eve"]),
             promo_code: None,
             provenance: Provenance::SelfHosted,
+            raw: Vec::new(),
         }
     }
 }
@@ -99,13 +105,26 @@ impl Stage {
 
     /// A relocation that has come to a task.
     pub async fn with(task: OrderedTask, setup: Setup) -> Self {
+        let stage = Self { task, ..Self::awaiting_upload(setup.clone()).await };
+        if let Some(commit) = upload_completed(&stage.relocation().await, stage.clock.now()) {
+            stage.ports.store.commit(commit).await.unwrap();
+        }
+        for earlier in OrderedTask::ALL.iter().take_while(|earlier| **earlier < task) {
+            stage.pass(*earlier, &setup).await;
+        }
+        stage.faults.reset();
+        stage
+    }
+
+    /// A relocation that was asked for, and no more.
+    pub async fn awaiting_upload(setup: Setup) -> Self {
         let World { relocations, objects, queues, tokens, faults, entropy, .. } = World::new();
         let clock = SharedClock::default();
         clock.0.set("2026-02-03T04:05:06.789Z".parse().unwrap());
         let (catalog, breaker) = (Catalog::builtin(), Breaker::default());
         let stage = Self {
             id: "5d3c8e4a-4b0f-4d7e-9a57-0f6f3c2b1a90".parse().unwrap(),
-            task,
+            task: OrderedTask::UploadingStart,
             ports: Ports {
                 store: Arc::new(relocations),
                 queues: MemoryQueues::with_faults(faults.clone()),
@@ -125,11 +144,7 @@ impl Stage {
         let owner = json!({"username": "owner", "email": "owner@example.com", "is_active": true});
         stage.put("sentry.user", OWNER.0 as Pk, owner);
         stage.ask(&setup).await;
-        for earlier in OrderedTask::ALL.iter().take_while(|earlier| **earlier < task) {
-            stage.pass(*earlier, &setup).await;
-        }
         stage.faults.reset();
-        stage.breaker.reset();
         stage
     }
 
@@ -145,7 +160,7 @@ impl Stage {
         let fork = Fork { cell: "de".to_owned(), slug: setup.slugs.first().cloned().unwrap_or_default() };
         let new = NewRelocation {
             id: self.id,
-            creator: OWNER,
+            creator: setup.creator,
             owner: OWNER,
             want_org_slugs: setup.slugs.clone(),
             autopause: None,
@@ -157,9 +172,6 @@ impl Stage {
         };
         let now = self.clock.now();
         self.ports.store.commit(create(new, Actor::User(OWNER), now)).await.unwrap();
-        if let Some(commit) = upload_completed(&self.relocation().await, now) {
-            self.ports.store.commit(commit).await.unwrap();
-        }
     }
 
     /// Lets a task begin and end without its body.
@@ -171,10 +183,28 @@ impl Stage {
             panic!("{task} does not start")
         };
         self.ports.store.commit(*commit).await.unwrap();
-        let usernames = (task == OrderedTask::PreprocessingScan).then(|| setup.usernames.clone());
-        let finished = Finished::next().with(Changes { want_usernames: usernames, ..Changes::default() });
+        let finished = Finished::next().with(self.changes(task, setup));
         let (commit, _) = finish(&self.relocation().await, &message, finished, now).unwrap();
         self.ports.store.commit(commit).await.unwrap();
+    }
+
+    /// What a task before the one in question left, as far as a later one looks at it.
+    fn changes(&self, task: OrderedTask, setup: &Setup) -> Changes {
+        let mut changes = Changes::default();
+        match task {
+            OrderedTask::PreprocessingScan => changes.want_usernames = Some(setup.usernames.clone()),
+            OrderedTask::PreprocessingTransfer => changes.files.push(self.raw_file(&setup.raw)),
+            OrderedTask::ValidatingStart => changes.validation = Some(ValidationChange::StartRun),
+            _ => {}
+        }
+        changes
+    }
+
+    fn raw_file(&self, content: &[u8]) -> RelocationFile {
+        let (kind, place) = (FileKind::RawUserData, Place::Artifacts);
+        let key = pipeline::artifact::input(self.id, kind);
+        let pinned = Some(self.objects.insert(place, &key, content.to_vec()).pinned);
+        RelocationFile { kind, place, key, bytes: content.len() as u64, pinned, upload: None }
     }
 
     /// The message that asks for the task.
@@ -184,10 +214,23 @@ impl Stage {
             uuid: self.id,
             generation: Generation(1),
             task: self.task,
-            turn: Turn(0),
-            token: TaskToken::new("the token"),
+            turn: self.turn(),
+            token: token(self.turn()),
             build: None,
         }
+    }
+
+    /// The turn that the machine is at: the one after the last that answered `again`.
+    fn turn(&self) -> Turn {
+        let mut turn = Turn(0);
+        while let Some(Answer { outcome: Verdict::Again, turn: next, .. }) = self.answer_at(turn) {
+            turn = next;
+        }
+        turn
+    }
+
+    fn answer_at(&self, turn: Turn) -> Option<Answer> {
+        self.ports.tokens.answer_of(&token(turn))
     }
 
     /// Runs the task's body the way its function does.
@@ -208,10 +251,10 @@ impl Stage {
         self.ports.store.relocation(self.id).await.unwrap().unwrap()
     }
 
-    /// The answer that the token took.
+    /// The answer that ended the task, if one did: `again` is none.
     #[must_use]
     pub fn answer(&self) -> Option<Answer> {
-        self.ports.tokens.answer_of(&TaskToken::new("the token"))
+        self.answer_at(self.turn())
     }
 
     /// The silos.
@@ -274,14 +317,29 @@ impl Stage {
         events.collect()
     }
 
-    /// What became of everything, without what differs from run to run: attempts, versions, primary keys of
-    /// rows, how often a message was sent.
+    /// Puts names in place of primary keys, which differ from run to run; keys to what has no name go.
+    async fn name_targets(&self, model: &Model, fields: &mut Fields) {
+        let catalog = Catalog::builtin();
+        for key in &model.keys {
+            let target = key.target.map(|target| catalog.model(target));
+            let pk = fields.remove(&key.field).as_ref().and_then(Value::as_i64);
+            let named = target.and_then(|target| Some((target, target.identifier.as_ref()?, pk?)));
+            let Some((target, identifier, pk)) = named else { continue };
+            let row = self.silos().of(target).memory.get(target, &[pk]).await.unwrap().pop().flatten();
+            let name = row.and_then(|stored| stored.row.fields.get(identifier).cloned());
+            fields.insert(key.field.clone(), name.unwrap_or(Value::Null));
+        }
+    }
+
+    /// What became of everything, without what differs from run to run: attempts, turns, versions, primary keys
+    /// of rows, how often a message was sent.
     pub async fn observe(&self) -> Observed {
         self.faults.reset();
         let relocation = self.relocation().await;
         let mut rows = BTreeSet::new();
         for model in Catalog::builtin().models() {
-            for fields in self.rows(&model.name).await.into_values() {
+            for mut fields in self.rows(&model.name).await.into_values() {
+                self.name_targets(model, &mut fields).await;
                 rows.insert(format!("{} {}", model.name, Value::Object(fields)));
             }
         }
@@ -290,7 +348,7 @@ impl Stage {
             step: relocation.step,
             failure: relocation.failure_reason,
             notified: relocation.latest_notified,
-            answer: self.answer(),
+            answer: self.answer().map(|answer| Answer { turn: Turn(0), ..answer }),
             events: self.events(),
             messages: self.queues.sent().into_iter().map(|sent| sent.body).collect(),
             rows,
@@ -317,4 +375,8 @@ pub struct Observed {
     pub messages: BTreeSet<String>,
     /// All rows, as `model fields`.
     pub rows: BTreeSet<String>,
+}
+
+fn token(turn: Turn) -> TaskToken {
+    TaskToken::new(format!("the token of turn {turn}"))
 }

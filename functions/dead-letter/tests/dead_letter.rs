@@ -1,0 +1,133 @@
+//! What every kind of dead letter comes to.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::sync::Arc;
+
+use dead_letter::DeadLetter;
+use pipeline::code::ErrorCode;
+use pipeline::event::Event;
+use pipeline::ids::BuildId;
+use pipeline::kinds::{Status, ValidationStatus};
+use pipeline::memory::{MemoryTokens, When};
+use pipeline::message::Verdict;
+use pipeline::task::OrderedTask;
+use rstest::rstest;
+use runtime::{Handled, Received};
+use serde_json::{Value, json};
+use testkit::Stage;
+
+/// A relocation at a task, and the tokens that somebody waits for.
+struct Scene {
+    stage: Stage,
+    tokens: Arc<MemoryTokens>,
+}
+
+impl Scene {
+    async fn at(task: OrderedTask) -> Self {
+        let stage = Stage::at(task).await;
+        let tokens = Arc::new(MemoryTokens::with_faults(stage.faults.clone()));
+        Self { stage, tokens }
+    }
+
+    async fn deliver(&self, body: &str) -> Handled {
+        let function = DeadLetter {
+            store: Arc::clone(&self.stage.ports.store),
+            tokens: Arc::clone(&self.tokens),
+            clock: Box::new(self.stage.clock.clone()),
+        };
+        let received = Received { body: body.to_owned(), receipt: "r".to_owned(), deliveries: 1 };
+        function.handle(&received).await
+    }
+
+    /// A task's message as the machine sent it.
+    fn visit(&self) -> Value {
+        serde_json::to_value(self.stage.message()).unwrap()
+    }
+
+    /// The machine's report of a run.
+    fn run(&self) -> Value {
+        let Stage { id, task, .. } = self.stage;
+        json!({"uuid": id, "generation": 1, "task": task, "turn": 0, "error": "States.Timeout"})
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_relocation_fails_once(
+    #[values(OrderedTask::UploadingComplete, OrderedTask::ValidatingPoll, OrderedTask::Importing)]
+    task: OrderedTask,
+    #[values(Scene::visit, Scene::run)] letter: fn(&Scene) -> Value,
+) {
+    for when in [When::Before, When::After] {
+        for call in 0..=6 {
+            let scene = Scene::at(task).await;
+            let letter = letter(&scene).to_string();
+            if call > 0 {
+                scene.stage.faults.fail_call(call, when);
+            }
+            while scene.deliver(&letter).await == Handled::Failed {}
+            scene.stage.faults.reset();
+            assert_eq!(scene.deliver(&letter).await, Handled::Done, "a repeated letter");
+            let relocation = scene.stage.relocation().await;
+            assert_eq!(relocation.status, Status::Failure);
+            assert_eq!(relocation.failure_reason.unwrap().code, ErrorCode::TaskDied);
+            let events = scene.stage.events();
+            let failures = events.iter().filter(|event| matches!(event, Event::Failed(_)));
+            assert_eq!(failures.count(), 1, "{when:?} call {call}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_visit_that_died_answers_its_token() {
+    let scene = Scene::at(OrderedTask::Importing).await;
+    scene.deliver(&scene.visit().to_string()).await;
+    let answer = scene.tokens.answer_of(&scene.stage.message().token).unwrap();
+    assert_eq!((answer.outcome, answer.code), (Verdict::Failed, Some(ErrorCode::TaskDied)));
+}
+
+#[tokio::test]
+async fn a_letter_of_an_earlier_run_changes_nothing() {
+    let scene = Scene::at(OrderedTask::Importing).await;
+    for mut letter in [scene.visit(), scene.run()] {
+        letter["generation"] = json!(0);
+        assert_eq!(scene.deliver(&letter.to_string()).await, Handled::Done);
+    }
+    assert_eq!(scene.stage.relocation().await.status, Status::InProgress);
+}
+
+#[tokio::test]
+async fn a_validation_run_that_died_ends_its_attempt() {
+    for call in 0..=2 {
+        let scene = Scene::at(OrderedTask::ValidatingPoll).await;
+        let build = BuildId { relocation: scene.stage.id, run: 1 };
+        if call > 0 {
+            scene.stage.faults.fail_call(call, When::After);
+        }
+        let letter = json!({"uuid": scene.stage.id, "build": build}).to_string();
+        while scene.deliver(&letter).await == Handled::Failed {}
+        scene.stage.faults.reset();
+        let relocation = scene.stage.relocation().await;
+        assert_eq!(relocation.status, Status::InProgress, "another run may do better");
+        let attempt = relocation.validation.unwrap().attempts.remove(0);
+        assert_eq!((attempt.build, attempt.status), (build, ValidationStatus::Failure));
+    }
+}
+
+#[rstest]
+#[case::nothing("")]
+#[case::no_object("[]")]
+#[case::something_else(r#"{"id": "1", "type": "relocation.failed"}"#)]
+#[tokio::test]
+async fn what_cannot_be_read_stays(#[case] body: &str) {
+    let scene = Scene::at(OrderedTask::Importing).await;
+    assert_eq!(scene.deliver(body).await, Handled::Failed);
+    assert_eq!(scene.stage.relocation().await.status, Status::InProgress);
+}

@@ -1,0 +1,176 @@
+//! What goes out, once or more often, and what stays.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use outbox_relay::{BatchResponse, FailedItem, Invocation, OutboxRelay};
+use pipeline::code::ErrorCode;
+use pipeline::commit::{Actor, OutboxEntry};
+use pipeline::event::Event;
+use pipeline::ids::Generation;
+use pipeline::kinds::Status;
+use pipeline::memory::{MemoryEvents, MemoryQueues, MemoryRelocations, MemoryRuns, When};
+use pipeline::port::{Clock, CommitRelocations, PortError, Queue};
+use pipeline::task::OrderedTask;
+use pipeline::transition::admin;
+use serde_json::json;
+use testkit::{CELL, OWNER, Setup, Stage};
+
+type Relay = OutboxRelay<MemoryRelocations, MemoryEvents, MemoryRuns, MemoryQueues>;
+
+fn relay(stage: &Stage) -> Relay {
+    OutboxRelay {
+        cell: CELL.to_owned(),
+        store: Arc::clone(&stage.ports.store),
+        events: MemoryEvents::with_faults(stage.faults.clone()),
+        runs: MemoryRuns::with_faults(stage.faults.clone()),
+        queues: MemoryQueues::with_faults(stage.faults.clone()),
+        clock: Box::new(stage.clock.clone()),
+        sweep_age: Duration::from_mins(1),
+    }
+}
+
+/// What the stream brings: every entry that there is.
+async fn stream(stage: &Stage, relay: &Relay) -> BatchResponse {
+    let invocation = Invocation { records: stage.ports.store.outbox(), sweep: false };
+    relay.handle(&invocation, |entry| (entry.sequence.to_string(), Ok(entry.clone()))).await.unwrap()
+}
+
+/// A relocation that has asked for everything: events, a run, a validation, the end of a run, the end of a wait.
+async fn stage() -> Stage {
+    let stage = Stage::at(OrderedTask::ValidatingPoll).await;
+    let relocation = stage.relocation().await;
+    let abort = admin::abort(&relocation, Actor::User(OWNER), stage.clock.now()).unwrap();
+    stage.ports.store.commit(abort).await.unwrap();
+    stage.faults.reset();
+    stage
+}
+
+/// How far the relay has come: the types of events, runs started and stopped, validations asked for.
+fn sent(relay: &Relay) -> (Vec<String>, usize, usize, Vec<Queue>) {
+    let mut events: Vec<_> = relay.events.published().into_iter().map(|event| event.id).collect();
+    events.sort();
+    events.dedup();
+    let mut queues: Vec<_> = relay.queues.sent().into_iter().map(|sent| sent.queue).collect();
+    queues.dedup();
+    (events, relay.runs.started().len(), relay.runs.stopped().len().min(1), queues)
+}
+
+#[tokio::test]
+async fn everything_that_is_due_goes_out_and_leaves() {
+    let stage = stage().await;
+    let relay = relay(&stage);
+    assert_eq!(stream(&stage, &relay).await, BatchResponse::default());
+    let (events, started, stopped, queues) = sent(&relay);
+    assert_eq!((events.len(), started, stopped), (stage.relocation().await.sequence as usize - 4, 1, 1));
+    assert_eq!(queues, [Queue::Validation]);
+    let left: Vec<_> = stage.ports.store.outbox().into_iter().map(|entry| entry.time).collect();
+    assert_eq!(left, [stage.clock.now() + Duration::from_hours(24)], "the upload's expiry is not due");
+    assert!(relay.events.published().iter().all(|event| event.source == CELL));
+}
+
+#[tokio::test]
+async fn an_entry_that_fails_is_named_and_comes_again() {
+    let undisturbed = {
+        let stage = stage().await;
+        let relay = relay(&stage);
+        stream(&stage, &relay).await;
+        (stage.faults.calls(), sent(&relay))
+    };
+    for when in [When::Before, When::After] {
+        for call in 1..=undisturbed.0 {
+            let stage = stage().await;
+            let relay = relay(&stage);
+            stage.faults.fail_call(call, when);
+            let response = stream(&stage, &relay).await;
+            assert_eq!(response.batch_item_failures.len(), 1, "{when:?} call {call}");
+            stage.faults.reset();
+            assert_eq!(stream(&stage, &relay).await, BatchResponse::default());
+            assert_eq!(sent(&relay), undisturbed.1, "{when:?} call {call}");
+            assert_eq!(stage.ports.store.outbox().len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_named() {
+    let stage = stage().await;
+    let relay = relay(&stage);
+    let invocation = Invocation { records: vec![()], sweep: false };
+    let read = |_: &()| ("111".to_owned(), Err(PortError::permanent("read an entry", "no JSON")));
+    let response = relay.handle(&invocation, read).await.unwrap();
+    assert_eq!(response.batch_item_failures, [FailedItem { item_identifier: "111".to_owned() }]);
+    assert_eq!(
+        serde_json::to_value(response).unwrap(),
+        json!({"batchItemFailures": [{"itemIdentifier": "111"}]})
+    );
+}
+
+#[tokio::test]
+async fn the_sweep_sends_what_is_older_than_its_age() {
+    let stage = stage().await;
+    let relay = relay(&stage);
+    let sweep: Invocation<OutboxEntry> = serde_json::from_value(json!({"sweep": true})).unwrap();
+    let read = |_: &OutboxEntry| unreachable!("a sweep brings no records");
+    stage.clock.0.advance(Duration::from_mins(1));
+    relay.handle(&sweep, read).await.unwrap();
+    assert_eq!(relay.events.published(), [], "nothing is older than a minute");
+    stage.clock.0.advance(Duration::from_millis(1));
+    relay.handle(&sweep, read).await.unwrap();
+    assert_eq!(relay.sweep().await.unwrap(), 0);
+    assert_eq!(stage.ports.store.outbox().len(), 1);
+}
+
+#[tokio::test]
+async fn an_upload_that_never_comes_fails_the_relocation_after_a_day() {
+    let stage = Stage::awaiting_upload(Setup::default()).await;
+    let relay = relay(&stage);
+    stream(&stage, &relay).await;
+    stage.clock.0.advance(Duration::from_hours(24));
+    relay.sweep().await.unwrap();
+    assert_eq!(stage.relocation().await.status, Status::InProgress);
+    stage.clock.0.advance(Duration::from_secs(61));
+    relay.sweep().await.unwrap();
+    let relocation = stage.relocation().await;
+    assert_eq!(relocation.failure_reason.unwrap().code, ErrorCode::UploadExpired);
+    // Its failure is told like any other.
+    assert!(matches!(stage.events().as_slice(), [Event::Failed(failed)] if failed.mailed));
+}
+
+#[tokio::test]
+async fn an_upload_that_came_in_time_is_not_expired() {
+    let stage = Stage::at(OrderedTask::Importing).await;
+    let relay = relay(&stage);
+    stage.clock.0.advance(Duration::from_hours(25));
+    relay.sweep().await.unwrap();
+    assert_eq!(stage.ports.store.outbox(), []);
+    assert_eq!(stage.relocation().await.status, Status::InProgress);
+    assert_eq!(stage.relocation().await.generation, Generation(1));
+}
+
+#[tokio::test]
+async fn a_sweep_takes_page_after_page() {
+    let stage = Stage::at(OrderedTask::NotifyingUnhide).await;
+    let relay = relay(&stage);
+    let mut relocation = stage.relocation().await;
+    for _ in 0..120 {
+        let commit = admin::abort(&relocation, Actor::User(OWNER), stage.clock.now()).unwrap();
+        stage.ports.store.commit(commit).await.unwrap();
+        let commit =
+            admin::recover(&stage.relocation().await, None, Actor::User(OWNER), stage.clock.now()).unwrap();
+        stage.ports.store.commit(commit).await.unwrap();
+        relocation = stage.relocation().await;
+    }
+    assert!(stage.ports.store.outbox().len() > 200);
+    stage.clock.0.advance(Duration::from_mins(2));
+    relay.sweep().await.unwrap();
+    assert_eq!(stage.ports.store.outbox().len(), 1);
+}

@@ -1,0 +1,115 @@
+//! Which mails an event asks for, and what stands in them.
+
+use directory::{ORGANIZATION, User, claims, inserted, model, several, users};
+use mail::{ClaimAccount, Failed, Plain, Rendered, Started, Succeeded, claim_link};
+use pipeline::event::{self, ClaimRequested, Event};
+use pipeline::ids::UserId;
+use pipeline::relocation::Relocation;
+use serde_json::Value;
+use silo::{Pk, Silo};
+
+use crate::moved::moved;
+use crate::{MailError, MailSender};
+
+/// A mail to one reader.
+pub(crate) struct Letter {
+    /// Names the mail among those of its relocation: `<kind>#<reader>`.
+    pub(crate) key: String,
+    /// The reader.
+    pub(crate) to: UserId,
+    /// What it tells.
+    content: Content,
+}
+
+#[derive(Clone)]
+enum Content {
+    Started(event::Started),
+    Failed(event::Failed),
+    Succeeded,
+    Claim(ClaimRequested),
+}
+
+impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
+    /// The mails that an event asks for; none for an event that is not told by mail.
+    ///
+    /// A relocation may fail again after it was recovered, which is told again: such a mail is named after its
+    /// event. All others are sent once in a relocation's life.
+    pub(crate) fn letters(&self, relocation: &Relocation, event: Event, sequence: u64) -> Vec<Letter> {
+        let (kind, content) = match event {
+            Event::Started(started) => ("started".to_owned(), Content::Started(started)),
+            Event::Failed(failed) if failed.mailed => (format!("failed-{sequence}"), Content::Failed(failed)),
+            Event::Succeeded(_) => ("succeeded".to_owned(), Content::Succeeded),
+            Event::ClaimRequested(claim) => {
+                let to = claim.user_id;
+                return vec![Letter { key: format!("claim#{to}"), to, content: Content::Claim(claim) }];
+            }
+            _ => return Vec::new(),
+        };
+        let Relocation { owner, creator, .. } = *relocation;
+        let readers = std::iter::once(owner).chain((creator != owner).then_some(creator));
+        let letter = |to| Letter { key: format!("{kind}#{to}"), to, content: content.clone() };
+        readers.map(letter).collect()
+    }
+
+    /// Writes a mail; nothing when there is nothing to tell any more.
+    pub(crate) async fn render(
+        &self,
+        relocation: &Relocation,
+        letter: &Letter,
+        reader: &User,
+    ) -> Result<Option<Rendered>, MailError> {
+        let id = relocation.id.to_string();
+        let organizations = plain(&relocation.want_org_slugs);
+        let rendered = match &letter.content {
+            Content::Started(event::Started { users }) => {
+                Started { relocation: id, organizations, users: *users }.render()?
+            }
+            Content::Failed(failed) => {
+                let (code, detail) = (failed.code.to_string(), Plain::new(&reason(relocation, failed)));
+                Failed { relocation: id, organizations, code, detail }.render()?
+            }
+            Content::Succeeded => {
+                let owner = users(self.control.as_ref(), &[relocation.owner]).await?.pop().flatten();
+                let owner = Plain::new(&owner.map(|owner| owner.username).unwrap_or_default());
+                let organizations = moved(&relocation.want_org_slugs, self.slugs(relocation).await?);
+                Succeeded { relocation: id, owner, organizations }.render()?
+            }
+            Content::Claim(claim) => return self.claim(claim, reader).await,
+        };
+        Ok(Some(rendered))
+    }
+
+    /// An account that was claimed meanwhile is not offered again. The hash is read now: no message holds it.
+    async fn claim(&self, claim: &ClaimRequested, reader: &User) -> Result<Option<Rendered>, MailError> {
+        let pk = Pk::try_from(reader.id.0).unwrap_or(-1);
+        let stored = claims(self.control.as_ref(), &[pk]).await?.pop().flatten();
+        let hash = stored.as_ref().and_then(|stored| stored.row.fields.get("hash")).and_then(Value::as_str);
+        let Some(hash) = hash.filter(|_| reader.is_unclaimed) else { return Ok(None) };
+        let mail = ClaimAccount {
+            username: Plain::new(&reader.username),
+            organizations: plain(&claim.organization_slugs),
+            link: claim_link(&self.claim_url, reader.id.0, hash),
+        };
+        Ok(Some(mail.render()?))
+    }
+
+    /// The slugs of the imported organisations, as they are now.
+    async fn slugs(&self, relocation: &Relocation) -> Result<Vec<String>, MailError> {
+        let cell = self.cell.as_ref();
+        let pks = inserted(cell, relocation.id.uuid(), ORGANIZATION).await?;
+        let rows = several(cell, model(cell, ORGANIZATION)?, &pks).await?;
+        let slug = |stored: silo::Stored| stored.row.fields.get("slug")?.as_str().map(str::to_owned);
+        Ok(rows.into_iter().flatten().filter_map(slug).collect())
+    }
+}
+
+/// Why the relocation failed, in the record's words. They may be gone, or be another failure's, when it was
+/// recovered since.
+fn reason(relocation: &Relocation, failed: &event::Failed) -> String {
+    let recorded = relocation.failure_reason.as_ref().filter(|reason| reason.code == failed.code);
+    recorded.map_or_else(|| failed.code.sentence().to_owned(), |reason| reason.detail.clone())
+}
+
+fn plain(names: &[String]) -> Vec<Plain> {
+    names.iter().map(|name| Plain::new(name)).collect()
+}
