@@ -1,0 +1,13 @@
+//! Serves `uploading_start` to Lambda.
+
+use lambda_runtime::Error;
+use platform::Platform;
+use runtime::config::Config;
+use uploading_start::UploadingStart;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    let platform = Platform::new(Config::from_env(std::env::vars())?).await;
+    runtime::lambda::serve_task(UploadingStart, platform.ports()).await
+}
