@@ -1,0 +1,153 @@
+//! `validation-run`: rehearses an import in an empty sandbox and finds out what it would change (SPEC §9, last
+//! paragraph; DESIGN §2, "Validation").
+//!
+//! It has a queue of its own. A message that comes twice does no harm: the second run writes the same files, or
+//! finds that the first has reported its end.
+
+mod sandbox;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use artifacts::{ValidationPlan, put_small, read_small};
+use catalog::Catalog;
+use jiff::Timestamp;
+use pipeline::artifact;
+use pipeline::commit::{Commit, Validate};
+use pipeline::ids::BuildId;
+use pipeline::port::{
+    Clock, CommitError, CommitRelocations, Entropy, PublicKey, ReadObjects, ReadRelocations, UnwrapKeys,
+    WriteObjects,
+};
+use pipeline::relocation::Relocation;
+use pipeline::transition::validation;
+use pipeline::validation::{Poll, Validation};
+use runtime::telemetry::Chain;
+use runtime::{Handled, Received, TaskError};
+use tracing::{Instrument, error, info, info_span, warn};
+
+use sandbox::Sandbox;
+
+/// How often a commit is decided anew because the record changed under it.
+const CONFLICTS_MAX: usize = 8;
+
+/// What a validation run needs from the world.
+pub struct ValidationRun<R, O, K> {
+    /// Where relocations are.
+    pub store: Arc<R>,
+    /// Where the run's files are.
+    pub objects: Arc<O>,
+    /// The key that they are sealed for.
+    pub keys: K,
+    /// The models that the cell knows.
+    pub catalog: Arc<Catalog>,
+    /// Tells the time.
+    pub clock: Box<dyn Clock>,
+    /// Makes data keys, and the keys of imports.
+    pub entropy: Box<dyn Entropy>,
+    /// The folder for temporary files.
+    pub scratch: PathBuf,
+}
+
+impl<R, O, K> ValidationRun<R, O, K>
+where
+    R: ReadRelocations + CommitRelocations,
+    O: ReadObjects + WriteObjects + 'static,
+    K: PublicKey + UnwrapKeys + Send + Sync,
+{
+    /// Handles a message. One that fails comes again; what cannot be mended so is reported at once, so that the
+    /// relocation goes on to its next run without waiting for this one's time to pass.
+    pub async fn handle(&self, received: &Received) -> Handled {
+        let Validate { build, .. } = match serde_json::from_str(&received.body) {
+            Ok(message) => message,
+            Err(error) => {
+                error!(error = %Chain(&error), "the message does not ask for a validation run");
+                return Handled::Failed;
+            }
+        };
+        let span = info_span!("validation", relocation = %build.relocation, build = %build);
+        async {
+            let ended = match self.run(build).await {
+                Ok(()) => self.report(build, validation::ended).await,
+                Err(TaskError::Superseded) => {
+                    info!("nobody waits for this run any more");
+                    Ok(())
+                }
+                Err(cause) if is_retryable(&cause) => Err(cause),
+                Err(cause) => {
+                    error!(error = %Chain(&cause), "the run breaks off");
+                    self.report(build, validation::broke_off).await
+                }
+            };
+            match ended {
+                Ok(()) => Handled::Done,
+                Err(cause) => {
+                    warn!(error = %Chain(&cause), "the run is tried again");
+                    Handled::Failed
+                }
+            }
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Follows the plan to its end, or to the first step that finds something wrong with the file.
+    async fn run(&self, build: BuildId) -> Result<(), TaskError> {
+        self.still_wanted(build).await?;
+        let plan = read_small(&*self.objects, &artifact::validation_plan(build.relocation)).await?;
+        let plan: ValidationPlan = serde_json::from_slice(&plan).map_err(TaskError::permanent)?;
+        let mut sandbox = Sandbox::prepare(self, build, plan.want_org_slugs).await?;
+        for step in plan.steps {
+            info!(?step, "a step begins");
+            let done = sandbox.follow(step).await?;
+            self.still_wanted(build).await?;
+            let mut json = Vec::new();
+            transfer::findings::write_json(&done.findings, &mut json).map_err(TaskError::permanent)?;
+            put_small(&*self.objects, &step.findings(build), json).await?;
+            if !done.may_go_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the record: has the relocation ended, or was this run given up?
+    async fn still_wanted(&self, build: BuildId) -> Result<(), TaskError> {
+        let relocation = self.store.relocation(build.relocation).await?;
+        let wanted = relocation.is_some_and(|relocation| awaits(&relocation, build, self.clock.now()));
+        if wanted { Ok(()) } else { Err(TaskError::Superseded) }
+    }
+
+    /// Records the run's end.
+    async fn report(
+        &self,
+        build: BuildId,
+        end: impl Fn(&Relocation, BuildId, Timestamp) -> Option<Commit>,
+    ) -> Result<(), TaskError> {
+        for _ in 0..CONFLICTS_MAX {
+            let relocation = self.store.relocation(build.relocation).await?;
+            let commit = relocation.and_then(|relocation| end(&relocation, build, self.clock.now()));
+            let Some(commit) = commit else { return Ok(()) };
+            match self.store.commit(commit).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Port(error)) => return Err(error.into()),
+                Err(error @ CommitError::OwnerBusy(_)) => return Err(TaskError::permanent(error)),
+            }
+        }
+        Err(TaskError::transient("the record kept changing"))
+    }
+}
+
+/// Whether a relocation waits for this run. How long it may take is the poll's business, not the run's own.
+fn awaits(relocation: &Relocation, build: BuildId, now: Timestamp) -> bool {
+    let latest = relocation.validation.as_ref().and_then(Validation::latest);
+    let runs = latest.is_some_and(|attempt| {
+        attempt.build == build && attempt.poll(now, std::time::Duration::MAX) == Poll::Running
+    });
+    relocation.status.is_active() && runs
+}
+
+fn is_retryable(error: &TaskError) -> bool {
+    matches!(error, TaskError::Broken { retryable: true, .. })
+}

@@ -1,0 +1,25 @@
+//! Serves `validation-run` to Lambda.
+
+use std::sync::Arc;
+
+use lambda_runtime::Error;
+use platform::{Platform, SystemClock, SystemEntropy};
+use runtime::config::Config;
+use validation_run::ValidationRun;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    let platform = Platform::new(Config::from_env(std::env::vars())?).await;
+    let objects = Arc::new(platform.objects());
+    let run = ValidationRun {
+        store: Arc::new(platform.relocations()),
+        catalog: artifacts::catalogue(&*objects, platform.config().catalog.as_deref()).await?,
+        objects,
+        keys: platform.seal_key(),
+        clock: Box::new(SystemClock),
+        entropy: Box::new(SystemEntropy),
+        scratch: std::env::temp_dir(),
+    };
+    runtime::lambda::serve_queue(async |received, _| run.handle(&received).await).await
+}
