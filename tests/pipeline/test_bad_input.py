@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from support.exports import Exports, Row, acme, member, members, organization, user
+from support.exports import Exports, Row, account, acme, member, members, organization, user
 from support.target import Target
 from support.waiting import eventually
 
@@ -132,7 +132,8 @@ def another_key() -> str:
 def owners(target: Target) -> list[str]:
     """One for each case, because an owner has one relocation at a time."""
     names = [f"owner-{n}" for n in range(len(CASES))]
-    target.seed([user(1, "admin", is_staff=True), *(user(n, name) for n, name in enumerate(names, 2))])
+    people = [account(pk, name) for pk, name in enumerate(names, 2)]
+    target.seed(sum(people, account(1, "admin", is_staff=True)))
     return names
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from local_stack import inspection
-from support.exports import Exports, acme, user
+from support.exports import Exports, account, acme
 from support.target import Target
 from support.waiting import eventually
 from test_success import TASKS
@@ -38,7 +38,7 @@ def queues(target: Target) -> dict[str, Queue]:
 
 @pytest.fixture(scope="module")
 def uuid(target: Target, exports: Exports, queues: dict[str, Queue]) -> str:
-    target.seed([user(1, "admin", is_staff=True)])
+    target.seed(account(1, "admin", is_staff=True))
     return target.submit("admin", ["acme"], exports.seal(acme()))
 
 

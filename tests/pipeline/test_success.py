@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from boto3.dynamodb.conditions import Key
 from local_stack import inspection
-from support.exports import Exports, Row, organization, read, user
+from support.exports import Exports, Row, account, organization, read
 from support.target import Target
 from support.waiting import eventually
 
@@ -70,7 +70,8 @@ def relocated(target: Target, exports: Exports) -> Relocated:
     rows = read(export)
     slugs = [row["fields"]["slug"] for row in rows if row["model"] == "sentry.organization"]
     taken = next(row["fields"]["username"] for row in rows if row["model"] == "sentry.user")
-    target.seed([user(1, "admin", is_staff=True), user(2, "owner"), user(3, taken), organization(1, slugs[0])])
+    people = [*account(1, "admin", is_staff=True), *account(2, "owner"), *account(3, taken)]
+    target.seed([*people, organization(1, slugs[0])])
     uuid = target.submit("owner", slugs, exports.seal(export))
     return Relocated(target, target.ended(uuid), rows)
 

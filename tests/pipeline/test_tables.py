@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Key
-from support.exports import Exports, member, organization, row, user
+from support.exports import Exports, account, member, organization, row, user
 from support.target import Target
 
 OURS = 77
@@ -44,7 +44,7 @@ def ours(cell: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def record(target: Target, exports: Exports, ours: dict[str, Any]) -> dict[str, Any]:
-    target.seed([user(1, "admin", is_staff=True)])
+    target.seed(account(1, "admin", is_staff=True))
     uuid = target.submit(
         "admin",
         ["acme"],

@@ -4,14 +4,15 @@ import json
 
 import pytest
 from support.api import RELOCATIONS
-from support.exports import Exports, acme, user
+from support.exports import Exports, account, acme
 from support.target import Target
 from support.waiting import eventually
 
 
 @pytest.fixture(scope="module", autouse=True)
 def instance(target: Target) -> None:
-    target.seed([user(1, "admin", is_staff=True), *(user(n, f"owner-{n}") for n in range(2, 7))])
+    people = [account(n, f"owner-{n}") for n in range(2, 7)]
+    target.seed(sum(people, account(1, "admin", is_staff=True)))
 
 
 def test_an_event_that_comes_three_times_starts_one_run(target: Target, exports: Exports) -> None:

@@ -22,6 +22,35 @@ def user(pk: int, username: str, **fields: Any) -> Row:
     return row("user", pk, **({"username": username, "name": "", "email": f"{username}@example.com"} | fields))
 
 
+def account(pk: int, username: str, **fields: Any) -> list[Row]:
+    """A user as an instance holds one: complete, and with the address as it is known and as it is verified."""
+    address = f"{username}@example.com"
+    date = "2024-01-01T00:00:00.000Z"
+    complete = {
+        "password": "pbkdf2_sha256$720000$0123456789abcdefghijkl$ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq=",
+        "is_staff": False,
+        "is_active": True,
+        "is_unclaimed": False,
+        "is_superuser": False,
+        "is_managed": False,
+        "is_sentry_app": None,
+        "is_password_expired": False,
+        "last_password_change": date,
+        "session_nonce": None,
+        "date_joined": date,
+        "last_login": date,
+        "last_active": date,
+        "flags": "0",
+        "avatar_type": 0,
+        "avatar_url": None,
+    }
+    return [
+        user(pk, username, **(complete | fields)),
+        row("email", pk, email=address, date_added=date),
+        row("useremail", pk, user=pk, email=address, validation_hash="", date_hash_added=date, is_verified=True),
+    ]
+
+
 def organization(pk: int, slug: str) -> Row:
     """An organisation."""
     return row("organization", pk, name=slug.title(), slug=slug)
