@@ -17,12 +17,10 @@ import sys
 import time
 from pathlib import Path
 
-from local_stack import environment
+from local_stack import DEFAULT_ACCOUNT, environment
 from local_stack.paths import STATE
 
 NOTE = "stack.json"
-# The emulator takes a caller without AWS credentials to be of this account, and callers of the API have none.
-ACCOUNT = "000000000000"
 
 
 def main() -> int:
@@ -45,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="build, start, deploy; again: build and deploy what changed")
     up.add_argument("--binaries", type=Path, metavar="DIR", help="take the functions from here and build nothing")
-    up.add_argument("--account", default=ACCOUNT, metavar="ID", help="12 digits; another account is another world")
+    up.add_argument(
+        "--account", default=DEFAULT_ACCOUNT, metavar="ID", help="12 digits; another account is another world"
+    )
     up.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the template")
     up.set_defaults(run=_up)
 
@@ -96,7 +96,7 @@ def _up(arguments: argparse.Namespace) -> int:
     with _progress(arguments, "deploying"):
         cell = deployment.deploy(arguments.account, endpoint, binaries, state, overrides)
     description = {"pid": pid, "endpoint": endpoint, **cell.description()}
-    if arguments.account == ACCOUNT:
+    if arguments.account == DEFAULT_ACCOUNT:
         _write(state, description)
     _show(arguments, description)
     return 0

@@ -14,7 +14,7 @@ class Queue:
     def __init__(self, target: Target, task: str):
         self._target = target
         self._lambda = target.cell.client("lambda")
-        function = f"relocation-{task.replace('_', '-')}"
+        function = target.cell.function(task.replace("_", "-"))
         mappings = self._lambda.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
         (self._mapping,) = mappings
         name = self._mapping["EventSourceArn"].rsplit(":", 1)[1]

@@ -16,14 +16,15 @@ def instance(target: Target) -> None:
 
 
 def test_an_event_that_comes_three_times_starts_one_run(target: Target, exports: Exports) -> None:
-    uuid = target.submit("owner-2", ["thrice"], exports.seal(acme("thrice")))
+    file = exports.seal(acme("thrice"))
+    uuid = target.submit("owner-2", ["thrice"], file)
     bucket = target.cell.outputs["UploadsBucket"]
     key = f"uploads/{uuid}/raw-relocation-data.tar"
     event = {"detail-type": "Object Created", "source": "aws.s3"}
-    event["detail"] = {"bucket": {"name": bucket}, "object": {"key": key}, "reason": "CompleteMultipartUpload"}
+    event["detail"] = {"bucket": {"name": bucket}, "object": {"key": key, "size": file.stat().st_size}}
     functions = target.cell.client("lambda")
     for _ in range(3):
-        answer = functions.invoke(FunctionName="relocation-upload-trigger", Payload=json.dumps(event))
+        answer = functions.invoke(FunctionName=target.cell.function("upload-trigger"), Payload=json.dumps(event))
         assert "FunctionError" not in answer, answer["Payload"].read()
 
     assert target.ended(uuid)["status"] == "SUCCESS"

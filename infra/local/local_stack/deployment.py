@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
-from . import functions, template
+from . import DEFAULT_ACCOUNT, functions, template
 from .emulator import REGION
 from .issuer import AUDIENCE, Issuer
 
@@ -40,6 +40,10 @@ class Cell:
     endpoint: str
     outputs: dict[str, str]
     issuer: Issuer
+
+    def function(self, name: str) -> str:
+        """What a function is called in the account."""
+        return f"{_stack(self.account)}-{name}"
 
     @property
     def api(self) -> str:
@@ -129,7 +133,8 @@ def deploy(
         **SHORT_WAITS,
         **(overrides or {}),
     }
-    outputs = _apply(client("cloudformation", account, endpoint), f"{endpoint}/{bucket}/{key}", parameters)
+    cloudformation = client("cloudformation", account, endpoint)
+    outputs = _apply(cloudformation, _stack(account), f"{endpoint}/{bucket}/{key}", parameters)
     for name in ("UploadsBucket", "ArtifactsBucket"):
         _encrypt_by_default(s3, outputs[name], body["Resources"][name]["Properties"], outputs["DataKey"])
     return Cell(account, endpoint, outputs, issuer)
@@ -178,41 +183,47 @@ def _store_as(s3: Any, bucket: str, key: str, content: bytes) -> str:
     return key
 
 
-def _apply(cloudformation: Any, url: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def _stack(account: str) -> str:
+    """The stack's name, of which those of its functions are made. When a function is deployed, the emulator ends
+    the running ones of the same name in all accounts, so each account has names of its own."""
+    return STACK if account == DEFAULT_ACCOUNT else f"{STACK}-{account}"
+
+
+def _apply(cloudformation: Any, stack: str, url: str, parameters: Mapping[str, str]) -> dict[str, str]:
     """Creates the stack, or updates it, and waits for that."""
     request = {
-        "StackName": STACK,
+        "StackName": stack,
         "TemplateURL": url,
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     }
     try:
-        if _exists(cloudformation):
+        if _exists(cloudformation, stack):
             cloudformation.update_stack(**request)
             waiter = "stack_update_complete"
         else:
             cloudformation.create_stack(**request)
             waiter = "stack_create_complete"
-        cloudformation.get_waiter(waiter).wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        cloudformation.get_waiter(waiter).wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
             raise DeploymentError(str(error)) from error
     except WaiterError as error:
-        raise DeploymentError(_first_failure(cloudformation)) from error
-    stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        raise DeploymentError(_first_failure(cloudformation, stack)) from error
+    described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
-def _exists(cloudformation: Any) -> bool:
+def _exists(cloudformation: Any, stack: str) -> bool:
     try:
-        cloudformation.describe_stacks(StackName=STACK)
+        cloudformation.describe_stacks(StackName=stack)
     except ClientError:
         return False
     return True
 
 
-def _first_failure(cloudformation: Any) -> str:
-    events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+def _first_failure(cloudformation: Any, stack: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
     first = failed[-1] if failed else events[0]
     return f"{first['LogicalResourceId']}: {first.get('ResourceStatusReason', first['ResourceStatus'])}"

@@ -20,7 +20,7 @@ class Roles(unittest.TestCase):
         cls.cell = world.cell()
         functions = cls.cell.client("lambda")
         listed = functions.get_paginator("list_functions").paginate().search("Functions")
-        cls.roles = {one["FunctionName"].removeprefix("relocation-"): one["Role"] for one in listed}
+        cls.roles = {one["FunctionName"].removeprefix(cls.cell.function("")): one["Role"] for one in listed}
 
     def test_every_function_has_a_role_of_its_own(self) -> None:
         self.assertEqual(set(self.roles), set(template.function_names()))

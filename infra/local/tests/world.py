@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local_stack import deployment, emulator, template
+from local_stack import DEFAULT_ACCOUNT, deployment, emulator, template
 
 ANSWERING = Path(__file__).with_name("answering.py")
 
@@ -22,4 +22,4 @@ def cell() -> deployment.Cell:
     pid, endpoint = emulator.start(state)
     atexit.register(emulator.stop, pid)
     binaries = dict.fromkeys(template.function_names(), bootstrap)
-    return deployment.deploy("000000000000", endpoint, binaries, state, {"LongTaskTimeoutSeconds": "2"})
+    return deployment.deploy(DEFAULT_ACCOUNT, endpoint, binaries, state, {"LongTaskTimeoutSeconds": "2"})
