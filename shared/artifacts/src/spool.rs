@@ -33,7 +33,8 @@ impl Spool {
             let (sink, _) = export(silos, request, sink).await?;
             Ok(Self(sink.into_inner().map_err(io::IntoInnerError::into_error)?))
         };
-        let broken = |error: ExportError| TaskError::Broken { retryable: error.retryable(), source: error.into() };
+        let broken =
+            |error: ExportError| TaskError::Broken { retryable: error.retryable(), source: error.into() };
         exported.await.map_err(broken)
     }
 

@@ -22,7 +22,7 @@ struct Brittle {
 
 impl ReadObjects for Brittle {
     async fn head(&self, _: Place, _: &str) -> Result<Option<ObjectInfo>, PortError> {
-        unimplemented!("nobody asks")
+        Ok(None)
     }
 
     async fn get(
@@ -44,7 +44,7 @@ impl ReadObjects for Brittle {
     }
 
     async fn list(&self, _: Place, _: &str) -> Result<Vec<(String, u64)>, PortError> {
-        unimplemented!("nobody asks")
+        Ok(Vec::new())
     }
 }
 

@@ -53,45 +53,67 @@ async fn what_was_sealed_is_read_again_as_often_as_wanted() {
     assert!(first == plaintext && second == plaintext);
 }
 
-/// The tarball's members in order: key.pub, data.key, export.json, each with a header of 512 bytes.
-fn damaged(damage: &str) -> Vec<u8> {
-    let mut tarball = TestKeys::default().sealed(b"[]");
-    let data_key = 2 * 512;
-    match damage {
-        "no tar" => return b"hello".repeat(1_000),
-        "cut off" => tarball.truncate(4_000),
-        "a missing member" => drop(tarball.drain(..data_key)),
-        "an unknown member" => rename(&mut tarball, b"key.bup"),
-        "a doubled member" => {
-            let member = tarball[..data_key].to_vec();
-            tarball.splice(..0, member);
-        }
-        "another data key" => tarball[data_key + 512 + 8] ^= 1,
-        "an altered token" => tarball[data_key + 2 * 512 + 512 + 40] ^= 1,
-        "another's public key" => return TestKeys::default().sealed_for_others(b"[]"),
-        "no public key" => tarball[512..700].fill(b'x'),
-        _ => unreachable!("{damage}"),
-    }
+/// Where `data.key` and `export.json` begin: behind `key.pub`, each with a header of 512 bytes.
+const DATA_KEY: usize = 2 * 512;
+const EXPORT: usize = DATA_KEY + 2 * 512;
+
+fn no_tarball(_: Vec<u8>) -> Vec<u8> {
+    b"hello".repeat(1_000)
+}
+
+fn cut_off(mut tarball: Vec<u8>) -> Vec<u8> {
+    tarball.truncate(4_000);
     tarball
 }
 
-fn rename(tarball: &mut [u8], name: &[u8]) {
-    tarball[..name.len()].copy_from_slice(name);
+fn without_a_member(mut tarball: Vec<u8>) -> Vec<u8> {
+    tarball.split_off(DATA_KEY)
+}
+
+fn with_an_unknown_member(mut tarball: Vec<u8>) -> Vec<u8> {
+    // The letters' sum, which the header states, stays.
+    tarball[..7].copy_from_slice(b"key.bup");
+    tarball
+}
+
+fn with_a_member_twice(mut tarball: Vec<u8>) -> Vec<u8> {
+    let member = tarball[..DATA_KEY].to_vec();
+    tarball.splice(..0, member);
+    tarball
+}
+
+fn for_others(_: Vec<u8>) -> Vec<u8> {
+    TestKeys::default().sealed_for_others(b"[]")
+}
+
+fn without_a_public_key(mut tarball: Vec<u8>) -> Vec<u8> {
+    tarball[512..700].fill(b'x');
+    tarball
+}
+
+fn with_another_data_key(mut tarball: Vec<u8>) -> Vec<u8> {
+    tarball[DATA_KEY + 512 + 8] ^= 1;
+    tarball
+}
+
+fn altered(mut tarball: Vec<u8>) -> Vec<u8> {
+    tarball[EXPORT + 512 + 40] ^= 1;
+    tarball
 }
 
 #[rstest]
-#[case("no tar", ErrorCode::InvalidTarball)]
-#[case("cut off", ErrorCode::InvalidTarball)]
-#[case("a missing member", ErrorCode::MissingMember)]
-#[case("an unknown member", ErrorCode::UnknownMember)]
-#[case("a doubled member", ErrorCode::DuplicateMember)]
-#[case("another's public key", ErrorCode::ForeignPublicKey)]
-#[case("no public key", ErrorCode::ForeignPublicKey)]
-#[case("another data key", ErrorCode::WrongKey)]
-#[case("an altered token", ErrorCode::BadToken)]
+#[case(no_tarball, ErrorCode::InvalidTarball)]
+#[case(cut_off, ErrorCode::InvalidTarball)]
+#[case(without_a_member, ErrorCode::MissingMember)]
+#[case(with_an_unknown_member, ErrorCode::UnknownMember)]
+#[case(with_a_member_twice, ErrorCode::DuplicateMember)]
+#[case(for_others, ErrorCode::ForeignPublicKey)]
+#[case(without_a_public_key, ErrorCode::ForeignPublicKey)]
+#[case(with_another_data_key, ErrorCode::WrongKey)]
+#[case(altered, ErrorCode::BadToken)]
 #[tokio::test]
-async fn each_fault_of_a_file_has_its_code(#[case] damage: &str, #[case] code: ErrorCode) {
-    match refusal(damaged(damage)).await {
+async fn each_fault_of_a_file_has_its_code(#[case] damage: fn(Vec<u8>) -> Vec<u8>, #[case] code: ErrorCode) {
+    match refusal(damage(TestKeys::default().sealed(b"[]"))).await {
         TaskError::Verdict(failure) => assert_eq!(failure.code, code, "{}", failure.detail),
         other => panic!("{other:?}"),
     }

@@ -22,12 +22,7 @@ pub fn stored(
 }
 
 /// Stores an input of the validation where it belongs.
-pub fn input(
-    objects: &MemoryObjects,
-    id: RelocationId,
-    kind: FileKind,
-    content: Vec<u8>,
-) -> RelocationFile {
+pub fn input(objects: &MemoryObjects, id: RelocationId, kind: FileKind, content: Vec<u8>) -> RelocationFile {
     stored(objects, kind, (Place::Artifacts, &artifact::input(id, kind)), content)
 }
 
