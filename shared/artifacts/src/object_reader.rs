@@ -6,6 +6,7 @@ use pipeline::port::{ByteStream, PortError, ReadObjects};
 use runtime::blocking::{BlockingReader, port_error_in, reader};
 
 use crate::Located;
+use crate::blocking::check_awaited;
 
 /// A seek forward by no more than this reads on; a longer one, or one backward, asks for another range.
 const SKIPPED_MAX: u64 = 64 * 1024;
@@ -76,6 +77,7 @@ fn request<O: ReadObjects + 'static>(objects: Arc<O>, at: Located, offset: u64) 
 
 impl<O: ReadObjects + 'static> Read for ObjectReader<O> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        check_awaited()?;
         let left = usize::try_from(self.at.bytes.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
         let (buffer, _) = buffer.split_at_mut(wanted);

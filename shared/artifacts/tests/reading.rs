@@ -5,6 +5,7 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use artifacts::{Located, ObjectReader, blocking};
 use bytes::Bytes;
@@ -124,4 +125,20 @@ async fn seeks_read_what_a_file_would() {
     .unwrap();
     // Two of the seeks lead shortly ahead and read on.
     assert_eq!(objects.requests.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn reading_stops_when_nobody_waits_for_it() {
+    let objects = brittle(1_000, 1_000);
+    let mut object = reader(&objects, 1_000);
+    let (report, ended) = std::sync::mpsc::channel();
+    let reading = blocking(move || {
+        let mut byte = [0];
+        while object.rewind().and_then(|()| object.read_exact(&mut byte)).is_ok() {}
+        report.send(()).unwrap();
+        Ok(())
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(50), reading).await.is_err());
+    let waiting = tokio::task::spawn_blocking(move || ended.recv_timeout(Duration::from_secs(10)));
+    assert_eq!(waiting.await.unwrap(), Ok(()));
 }
