@@ -162,7 +162,8 @@ def _down(arguments: argparse.Namespace) -> int:
         emulator.stop(running["pid"])
     for name in (NOTE, "issuer.pem"):
         (arguments.state / name).unlink(missing_ok=True)
-    shutil.rmtree(arguments.state / "tmp", ignore_errors=True)
+    for name in ("tmp", "code"):
+        shutil.rmtree(arguments.state / name, ignore_errors=True)
     if not arguments.json:
         print("stopped" if running else "nothing ran")
     return 0

@@ -27,13 +27,12 @@ def binaries() -> Path:
 
 
 @pytest.fixture(scope="module")
-def target(
-    request: pytest.FixtureRequest, endpoint: str, binaries: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
+def target(request: pytest.FixtureRequest, endpoint: str, binaries: Path) -> Iterator[Target]:
     """A cell in an account of its own. A file of tests may set `PARAMETERS` of the template for it."""
     account = _account(request.module.__name__)
     parameters = getattr(request.module, "PARAMETERS", {})
-    state = tmp_path_factory.mktemp("cell")
+    state = Path(os.environ["RELOCATE_TEST_STATE"]) / account
+    state.mkdir(parents=True, exist_ok=True)
     cell = deployment.deploy(account, endpoint, functions.binaries(binaries), state, parameters)
     yield Target(cell, binaries)
     _silence(cell)

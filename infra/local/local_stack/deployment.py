@@ -109,7 +109,7 @@ def deploy(
 ) -> Cell:
     """Deploys a cell, or updates the one there is, in an account of its own (12 digits).
 
-    `binaries` has each function's binary by the function's name; `state` keeps the issuer's key;
+    `binaries` has each function's binary by the function's name; `state` keeps the issuer's key and the binaries that run;
     `overrides` are parameters of the template that differ from the local ones.
     """
     bucket = f"code-{account}"
@@ -119,7 +119,8 @@ def deploy(
     client("sesv2", account, endpoint).create_email_identity(EmailIdentity=SENDER)
 
     body = template.read()
-    template.use_stored_code(body, bucket, {name: _store_code(s3, bucket, path) for name, path in binaries.items()})
+    code = {name: _store_code(s3, bucket, path, state / "code") for name, path in binaries.items()}
+    template.use_stored_code(body, bucket, code)
     template.use_stored_machine(body, bucket, _store(s3, bucket, template.machine_definition().encode(), "asl.json"))
     template.allow_plain_http(body)
     template.allow_any_sender(body)
@@ -165,8 +166,8 @@ def _publish_issuer(s3: Any, account: str, endpoint: str, state: Path) -> Issuer
     return issuer
 
 
-def _store_code(s3: Any, bucket: str, binary: Path) -> str:
-    digest, content = functions.pack(binary)
+def _store_code(s3: Any, bucket: str, binary: Path, folder: Path) -> str:
+    digest, content = functions.pack(binary, folder)
     return _store_as(s3, bucket, f"{digest}.zip", content)
 
 

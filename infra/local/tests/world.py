@@ -19,6 +19,7 @@ def cell() -> deployment.Cell:
     state = Path(folder.name)
     bootstrap = state / "bootstrap"
     bootstrap.write_text(f"#!{sys.executable}\n{ANSWERING.read_text()}")
+    bootstrap.chmod(0o755)
     pid, endpoint = emulator.start(state)
     atexit.register(emulator.stop, pid)
     binaries = dict.fromkeys(template.function_names(), bootstrap)
