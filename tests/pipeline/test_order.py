@@ -3,52 +3,32 @@
 import pytest
 from local_stack import inspection
 from support.exports import Exports, account, acme
-from support.target import Target
+from support.target import Source, Target
 from support.waiting import eventually
 from test_success import TASKS
 
 
-class Queue:
-    """The queue of an ordered task, and the mapping that lets the task's function read it."""
-
-    def __init__(self, target: Target, task: str):
-        self._target = target
-        self._lambda = target.cell.client("lambda")
-        function = target.cell.function(task.replace("_", "-"))
-        mappings = self._lambda.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-        (self._mapping,) = mappings
-        name = self._mapping["EventSourceArn"].rsplit(":", 1)[1]
-        self._url = target.cell.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
-
-    def enable(self, enabled: bool) -> None:
-        self._lambda.update_event_source_mapping(UUID=self._mapping["UUID"], Enabled=enabled)
-
-    def waits(self) -> bool:
-        """Whether a message can be received."""
-        return self._target.messages(self._url) == 1
-
-
 @pytest.fixture(scope="module")
-def queues(target: Target) -> dict[str, Queue]:
-    queues = {task: Queue(target, task) for task in TASKS}
+def queues(target: Target) -> dict[str, Source]:
+    queues = {task: target.source(task.replace("_", "-")) for task in TASKS}
     for queue in queues.values():
         queue.enable(False)
     return queues
 
 
 @pytest.fixture(scope="module")
-def uuid(target: Target, exports: Exports, queues: dict[str, Queue]) -> str:
+def uuid(target: Target, exports: Exports, queues: dict[str, Source]) -> str:
     target.seed(account(1, "admin", is_staff=True))
     return target.submit("admin", ["acme"], exports.seal(acme()))
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_relocation_stays_before_a_task_whose_queue_nobody_reads(
-    target: Target, queues: dict[str, Queue], uuid: str, task: str
+    target: Target, queues: dict[str, Source], uuid: str, task: str
 ) -> None:
     # Polls of a run that has not ended are no end of the task, so that its message comes again and again.
     before = TASKS[: TASKS.index(task)]
-    eventually(queues[task].waits, what=f"the message for {task} is there")
+    eventually(lambda: queues[task].waiting() == 1, what=f"the message for {task} is there")
 
     record = target.staff.relocation(uuid)
     assert record["status"] == "IN_PROGRESS"

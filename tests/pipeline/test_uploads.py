@@ -1,8 +1,10 @@
 """What can happen to an upload: its event comes again, somebody else is in the way, it is given up."""
 
 import json
+from datetime import datetime, timedelta, timezone
 
 import pytest
+from local_stack import inspection
 from support.api import RELOCATIONS
 from support.exports import Exports, account, acme
 from support.target import Target
@@ -11,7 +13,7 @@ from support.waiting import eventually
 
 @pytest.fixture(scope="module", autouse=True)
 def instance(target: Target) -> None:
-    people = [account(n, f"owner-{n}") for n in range(2, 7)]
+    people = [account(n, f"owner-{n}") for n in range(2, 8)]
     target.seed(sum(people, account(1, "admin", is_staff=True)))
 
 
@@ -63,6 +65,15 @@ def test_an_upload_that_is_given_up_sets_its_owner_free(target: Target) -> None:
     assert target.staff.call("GET", f"{RELOCATIONS}{uuid}/upload/").status == 409
 
 
+def test_an_upload_that_never_comes_expires(target: Target) -> None:
+    uuid = target.staff.create("owner-7", ["acme"], 100)["uuid"]
+    let_a_day_pass(target, uuid)
+    target.cell.client("lambda").invoke(FunctionName=target.cell.function("outbox-relay"), Payload=b'{"sweep": true}')
+    record = target.ended(uuid)
+    assert (record["status"], record["failureReason"]["code"]) == ("FAILURE", "upload-expired")
+    eventually(lambda: any("upload-expired" in mail["BodyText"] for mail in target.mails()), what="the mail")
+
+
 def test_a_file_of_another_size_than_declared_is_refused(target: Target, exports: Exports) -> None:
     file = exports.seal(acme())
     uuid = target.staff.create("owner-6", ["acme"], file.stat().st_size + 1)["uuid"]
@@ -79,3 +90,18 @@ def test_callers_are_told_apart(target: Target) -> None:
     assert stranger.call("GET", f"{RELOCATIONS}{uuid}/").status == 403
     assert stranger.call("DELETE", f"{RELOCATIONS}{uuid}/upload/").status == 403
     eventually(lambda: target.staff.relocation(uuid)["status"] == "IN_PROGRESS", deadline=1)
+
+
+def let_a_day_pass(target: Target, uuid: str) -> None:
+    """Makes a relocation, and what waits in its outbox, two days older."""
+    ago = (datetime.now(timezone.utc) - timedelta(days=2)).isoformat().replace("+00:00", "Z")
+    for item in inspection.items(target.relocations, f"R#{uuid}", "OUT#"):
+        entry = json.loads(item["entry"]) | {"time": ago}
+        due = f"{ago}#{item['dueAt'].partition('#')[2]}"
+        target.relocations.put_item(Item=item | {"entry": json.dumps(entry), "dueAt": due})
+    target.relocations.update_item(
+        Key={"pk": f"R#{uuid}", "sk": "REC"},
+        UpdateExpression="SET #fields.#added = :ago",
+        ExpressionAttributeNames={"#fields": "fields", "#added": "dateAdded"},
+        ExpressionAttributeValues={":ago": ago},
+    )

@@ -100,8 +100,40 @@ class Target:
             lines.extend(events)
         return "\n".join(lines)
 
-    def messages(self, queue: str) -> int:
-        """How many messages can be received from a queue now."""
+    def source(self, function: str) -> "Source":
+        """The queue that a function reads."""
+        functions = self.cell.client("lambda")
+        name = self.cell.function(function)
+        (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        queue = mapping["EventSourceArn"].rsplit(":", 1)[1]
+        url = self.cell.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"]
+        return Source(self.cell, mapping["UUID"], url)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A queue, and the mapping that lets a function read it."""
+
+    cell: Cell
+    mapping: str
+    url: str
+
+    def enable(self, enabled: bool) -> None:
+        """Lets the function read the queue, or not."""
+        self.cell.client("lambda").update_event_source_mapping(UUID=self.mapping, Enabled=enabled)
+
+    def waiting(self) -> int:
+        """How many messages can be received now."""
         sqs = self.cell.client("sqs")
-        found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+        found = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessages"])
         return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+    def bury(self) -> None:
+        """Moves a message to the dead letters, as the queue does when it was received too often."""
+        sqs = self.cell.client("sqs")
+        (message,) = eventually(lambda: sqs.receive_message(QueueUrl=self.url).get("Messages"), what="a message")
+        policy = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"])["Attributes"]
+        name = json.loads(policy["RedrivePolicy"])["deadLetterTargetArn"].rsplit(":", 1)[1]
+        letters = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        sqs.send_message(QueueUrl=letters, MessageBody=message["Body"])
+        sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
