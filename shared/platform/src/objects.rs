@@ -11,6 +11,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream as Body;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use futures::future::ready;
 use futures::{StreamExt, stream};
 use pipeline::port::{ByteStream, ObjectInfo, PortError, ReadObjects, WriteObjects};
 use pipeline::relocation::{Pinned, Place};
@@ -112,6 +113,8 @@ fn chunks(mut body: Body, key: &str, mut surplus: u64) -> ByteStream {
             surplus -= skipped as u64;
             Ok(chunk.split_off(skipped))
         })
+        // A chunk of nothing would look like the end to whoever wants one more byte.
+        .filter(|chunk| ready(!matches!(chunk, Ok(bytes) if bytes.is_empty())))
         .boxed()
 }
 

@@ -5,11 +5,12 @@ use crate::demo::stack::LocalStack;
 use crate::error::CliError;
 use crate::terminal::Terminal;
 
-/// Stop the local stack and forget its data
+/// Stop the local stack, and that of a demo that was kept, and forget their data
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
 pub(crate) fn run(_: &Args, _: &mut Terminal) -> Result<Exit, CliError> {
     LocalStack::find()?.down()?;
+    LocalStack::of_demos()?.down()?;
     Ok(Exit::Done)
 }

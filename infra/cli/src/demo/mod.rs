@@ -69,7 +69,9 @@ const OWNER: &str = "demo-owner";
 
 /// Runs a demo; true when the relocation succeeded. What happens is told as it happens.
 pub(crate) fn demo(options: &DemoOptions, terminal: &mut Terminal) -> Result<bool, CliError> {
-    let stack = LocalStack::find()?;
+    let stack = LocalStack::of_demos()?;
+    // A demo that was kept is over now.
+    stack.down()?;
     let description = stack.up()?;
     tell(terminal, &format!("The local stack: the template is deployed, the API is {}", description.api))?;
     let result = relocate(&stack, &description, options, terminal);

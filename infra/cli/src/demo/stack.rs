@@ -101,17 +101,31 @@ pub(crate) enum StackError {
 #[derive(Debug, Clone)]
 pub(crate) struct LocalStack {
     root: PathBuf,
+    /// The folder below `.local` that notes what runs; another folder is another stack.
+    state: &'static str,
 }
 
 impl LocalStack {
-    /// The checkout that the working directory is in.
+    /// The stack of the checkout that the working directory is in.
     ///
     /// # Errors
     /// It is in none.
     pub(crate) fn find() -> Result<Self, StackError> {
+        Self::with_state("stack")
+    }
+
+    /// The stack that demos have to themselves, so that each begins with nothing and takes nobody's data away.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub(crate) fn of_demos() -> Result<Self, StackError> {
+        Self::with_state("demo")
+    }
+
+    fn with_state(state: &'static str) -> Result<Self, StackError> {
         let here = std::env::current_dir().unwrap_or_default();
         let root = here.ancestors().find(|folder| folder.join("infra/local/stack.py").is_file());
-        root.map(|root| Self { root: root.to_owned() }).ok_or(StackError::NoCheckout(here))
+        root.map(|root| Self { root: root.to_owned(), state }).ok_or(StackError::NoCheckout(here))
     }
 
     /// Builds, starts and deploys the stack, or updates the one that runs. Progress goes to standard error.
@@ -169,7 +183,9 @@ impl LocalStack {
 
     fn python(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("python3");
-        command.arg(self.root.join("infra/local/stack.py")).args(arguments).stderr(Stdio::inherit());
+        let state = self.root.join(".local").join(self.state);
+        command.arg(self.root.join("infra/local/stack.py")).args(arguments);
+        command.arg("--state").arg(state).stderr(Stdio::inherit());
         command
     }
 

@@ -27,7 +27,7 @@ fn rows(out: &mut dyn Write, report: &ImportReport) -> io::Result<()> {
     for row in &report.renamed {
         *renamed.entry(&row.model).or_insert(0) += 1;
     }
-    writeln!(out, "\n{:<42} {:>8} {:>8} {:>8} {:>8}", "rows", "inserted", "reused", "renamed", "dropped")?;
+    writeln!(out, "\n{:<43} {:>8} {:>8} {:>8} {:>8}", "rows", "inserted", "reused", "renamed", "dropped")?;
     let mut total = (0, 0, 0, 0);
     for (name, model) in &report.models {
         let reused = model.existing + model.overwritten;
@@ -38,9 +38,9 @@ fn rows(out: &mut dyn Write, report: &ImportReport) -> io::Result<()> {
         total = (total.0 + model.inserted, total.1 + reused, total.2 + renamed, total.3 + model.dropped);
         let inserted = model.inserted;
         let dropped = model.dropped;
-        writeln!(out, "  {name:<40} {inserted:>8} {reused:>8} {renamed:>8} {dropped:>8}")?;
+        writeln!(out, "  {name:<41} {inserted:>8} {reused:>8} {renamed:>8} {dropped:>8}")?;
     }
-    writeln!(out, "  {:<40} {:>8} {:>8} {:>8} {:>8}", "in all", total.0, total.1, total.2, total.3)?;
+    writeln!(out, "  {:<41} {:>8} {:>8} {:>8} {:>8}", "in all", total.0, total.1, total.2, total.3)?;
     for row in report.renamed.iter().take(RENAMED_SHOWN) {
         writeln!(out, "  {} {} is `{}` now", row.model, row.from, row.to)?;
     }
