@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Path, Request, State};
 use pipeline::api::{CompleteRequest, MissingPart, PartView, RelocationView, UploadView};
 use pipeline::code::ErrorCode;
 use pipeline::commit::Actor;
-use pipeline::kinds::FileKind;
+use pipeline::kinds::{FileKind, Step};
 use pipeline::port::{Presigned, ReadRelocations, UploadedPart, Uploads};
 use pipeline::relocation::{Relocation, RelocationFile, Upload};
 use pipeline::transition::admin::abandon_upload;
@@ -26,29 +26,43 @@ pub(crate) async fn show<W: World>(
     caller: Caller,
     Path(uuid): Path<String>,
 ) -> Result<Json<UploadView>, Refusal> {
-    let (_, file) = api.awaited(&caller, &uuid).await?;
+    let relocation = api.own(&caller, &uuid).await?;
+    let file = api.awaited_file(&relocation).await?;
     view(&api, &file).await?.map(Json).ok_or_else(|| ErrorCode::NotUploading.into())
 }
 
-/// The parts are all there: the file is put together, and its arrival starts the run.
+/// The parts are all there: the file is put together, and its arrival starts the run. A call that comes again,
+/// because its answer was lost, is answered as the first one was.
 pub(crate) async fn complete<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
     Path(uuid): Path<String>,
     request: Request,
 ) -> Result<Json<RelocationView>, Refusal> {
-    let (relocation, file) = api.awaited(&caller, &uuid).await?;
+    let relocation = api.own(&caller, &uuid).await?;
+    if has_arrived(&relocation) {
+        return Ok(Json(api.view(relocation).await?));
+    }
+    let file = api.awaited_file(&relocation).await?;
     let body = Json::<CompleteRequest>::from_request(request, &()).await;
     let Json(CompleteRequest { parts }) =
         body.map_err(|_| Refusal::field("parts", "must list each part with `partNumber` and `etag`"))?;
     let upload = file.upload.as_ref().ok_or_else(|| Refusal::from(ErrorCode::NotUploading))?;
     let parts = all_parts(&file, parts)?;
-    let stored = api.uploads.complete(&file.key, &upload.id, &parts).await?;
-    let stored = stored.ok_or_else(|| Refusal::from(ErrorCode::PartsMissing))?;
-    if stored.bytes != file.bytes {
-        return Err(ErrorCode::SizeDiffers.into());
+    match api.uploads.complete(&file.key, &upload.id, &parts).await? {
+        Some(stored) if stored.bytes != file.bytes => return Err(ErrorCode::SizeDiffers.into()),
+        Some(_) => {}
+        // An upload that is over was completed before, and its arrival is on the way.
+        None if api.uploads.parts(&file.key, &upload.id).await?.is_none() => {}
+        None => return Err(ErrorCode::PartsMissing.into()),
     }
     Ok(Json(api.view(relocation).await?))
+}
+
+/// Whether the upload has arrived and nothing was done with it yet.
+fn has_arrived(relocation: &Relocation) -> bool {
+    let is_at_its_upload = relocation.status.is_active() && relocation.step == Step::Uploading;
+    is_at_its_upload && relocation.fork.is_none() && !awaits_upload(relocation)
 }
 
 /// The upload is given up: the relocation fails, its owner is free.
@@ -121,13 +135,9 @@ impl<W: World> Api<W> {
         Ok(relocation)
     }
 
-    /// A relocation that waits for its upload, and the file it waits for.
-    async fn awaited(&self, caller: &Caller, uuid: &str) -> Result<(Relocation, RelocationFile), Refusal> {
-        let relocation = self.own(caller, uuid).await?;
+    /// The file whose upload a relocation waits for.
+    async fn awaited_file(&self, relocation: &Relocation) -> Result<RelocationFile, Refusal> {
         let file = self.store.file(relocation.id, FileKind::RawUserData).await?;
-        match file {
-            Some(file) if awaits_upload(&relocation) => Ok((relocation, file)),
-            _ => Err(ErrorCode::NotUploading.into()),
-        }
+        file.filter(|_| awaits_upload(relocation)).ok_or_else(|| ErrorCode::NotUploading.into())
     }
 }

@@ -1,6 +1,9 @@
 //! POST relocations.
 
 use pipeline::artifact;
+use pipeline::commit::Dispatch;
+use pipeline::ids::UserId;
+use pipeline::memory::When;
 use pipeline::relocation::Place;
 use serde_json::{Value, json};
 
@@ -10,9 +13,11 @@ const PATH: &str = "/api/0/relocations/";
 
 #[tokio::test]
 async fn a_direct_upload_begins() {
-    let answer = Stage::new().ask(Who::Ada, "POST", PATH, direct("ada", 20_000_000)).await;
+    let stage = Stage::new();
+    stage.api.store.set_option("relocation.daily-limit.medium", "1");
+    let answer = stage.ask(Who::Ada, "POST", PATH, direct("ada", 20_000_000)).await;
     assert_eq!(answer.status, 201);
-    insta::assert_json_snapshot!(answer.body);
+    insta::assert_snapshot!(format!("{:#}", answer.body));
 }
 
 #[tokio::test]
@@ -132,4 +137,40 @@ async fn autopause_of_the_provenance_wins_and_nonsense_means_none() {
         let answer = stage.ask(Who::Ada, "POST", PATH, direct("ada", 10)).await;
         assert_eq!(answer.body["scheduledPauseAtStep"], expected, "{general} {own}");
     }
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_leaves_one_relocation_or_none() {
+    for when in [When::Before, When::After] {
+        for call in 1..=8 {
+            let stage = Stage::new();
+            stage.faults.fail_call(call, when);
+            let broken = stage.ask(Who::Ada, "POST", PATH, direct("ada", 10)).await;
+            stage.faults.reset();
+            let again = stage.ask(Who::Ada, "POST", PATH, direct("ada", 10)).await;
+            let outbox = stage.api.store.outbox();
+            let expiries = outbox.iter().filter(|entry| entry.dispatch == Dispatch::ExpireUpload).count();
+            match broken.code() {
+                (201, _) => assert_eq!(again.code(), (409, "owner-busy")),
+                (500, "internal") => assert!(again.status == 201 || again.code() == (409, "owner-busy")),
+                other => panic!("{when:?} call {call}: {other:?}"),
+            }
+            assert_eq!(expiries, 1, "{when:?} call {call}: the one that is there expires without its file");
+            assert!(stage.api.store.lock_of(UserId(7)).is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_stored_frees_its_owner() {
+    let stage = Stage::new();
+    let form = "--b\r\nContent-Disposition: form-data; name=\"owner\"\r\n\r\nada\r\n\
+                --b\r\nContent-Disposition: form-data; name=\"orgs\"\r\n\r\nacme\r\n\
+                --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"e\"\r\n\r\nx\r\n--b--\r\n";
+    let kind = "multipart/form-data; boundary=b";
+    // Staff, so that options and limits are not read: the autopause's two, the commit, the file.
+    stage.faults.fail_call(4, When::Before);
+    let broken = stage.send(Who::Staff, "POST", PATH, kind, form.to_owned()).await;
+    assert_eq!(broken.code(), (500, "internal"));
+    assert_eq!(stage.api.store.lock_of(UserId(7)), None);
 }

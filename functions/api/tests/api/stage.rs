@@ -6,7 +6,7 @@ use api::{Api, router};
 use axum::Router;
 use axum::body::Body;
 use catalog::Catalog;
-use pipeline::memory::{FixedKeys, ManualClock, MemoryObjects, MemoryRelocations, SeededEntropy};
+use pipeline::memory::{Faults, FixedKeys, ManualClock, MemoryObjects, MemoryRelocations, SeededEntropy};
 use pipeline::port::Clock;
 use serde_json::{Value, json};
 use silo::{MemorySilo, Row};
@@ -56,6 +56,8 @@ impl Answer {
 
 pub(crate) struct Stage {
     pub(crate) api: Arc<TestApi>,
+    /// Fails calls to ports.
+    pub(crate) faults: Faults,
     router: Router,
 }
 
@@ -70,13 +72,14 @@ impl Stage {
             let Value::Object(fields) = fields else { unreachable!() };
             control.load(users, Row { pk, fields }).unwrap();
         }
+        let faults = Faults::default();
         let clock = ManualClock::default();
         clock.set("2026-02-03T04:05:06Z".parse().unwrap());
         let key = FixedKeys { public_key: "the public key".to_owned(), ..FixedKeys::default() };
-        let api = Arc::new(Api {
-            store: MemoryRelocations::default(),
-            uploads: MemoryObjects::default(),
-            objects: MemoryObjects::default(),
+        let api: Arc<TestApi> = Arc::new(Api {
+            store: MemoryRelocations::with_faults(faults.clone()),
+            uploads: MemoryObjects::with_faults(faults.clone()),
+            objects: MemoryObjects::with_faults(faults.clone()),
             key,
             cell: Arc::new(MemorySilo::new(catalog)),
             control: Arc::new(control),
@@ -85,7 +88,7 @@ impl Stage {
         });
         api.store.set_option("relocation.enabled", "true");
         api.store.set_option("relocation.daily-limit.small", "2");
-        Self { router: router(Arc::clone(&api)), api }
+        Self { router: router(Arc::clone(&api)), api, faults }
     }
 
     /// Sends JSON.

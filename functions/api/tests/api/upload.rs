@@ -1,5 +1,7 @@
 //! …/{uuid}/upload/.
 
+use pipeline::port::{CommitRelocations, ReadRelocations};
+use pipeline::transition::lifecycle::upload_completed;
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, Who};
@@ -44,8 +46,18 @@ async fn a_complete_upload_is_taken_and_a_part_less_is_not() {
     }
     let answer = stage.ask(Who::Ada, "POST", &complete, json!({ "parts": "all" })).await;
     assert_eq!(answer.code(), (400, "invalid-field"));
-    let answer = stage.ask(Who::Ada, "POST", &complete, parts(&[(2, etag(1)), (1, etag(0))])).await;
+    let all = parts(&[(2, etag(1)), (1, etag(0))]);
+    let answer = stage.ask(Who::Ada, "POST", &complete, all.clone()).await;
     assert_eq!((answer.status, &answer.body["status"]), (200, &json!("IN_PROGRESS")));
+
+    // The answer was lost, so it is asked for again: before the file's arrival is known, and after.
+    let again = stage.ask(Who::Ada, "POST", &complete, all.clone()).await;
+    assert_eq!((again.status, &again.body), (200, &answer.body));
+    let relocation = stage.api.store.relocation(uuid.parse().unwrap()).await.unwrap().unwrap();
+    let arrival = upload_completed(&relocation, relocation.date_added).unwrap();
+    stage.api.store.commit(arrival).await.unwrap();
+    assert_eq!(stage.ask(Who::Ada, "POST", &complete, all).await.status, 200);
+    assert_eq!(stage.ask(Who::Ada, "GET", &path(&uuid), Value::Null).await.code(), (409, "not-uploading"));
 }
 
 #[tokio::test]
