@@ -71,7 +71,9 @@ fn platform_alone_knows_the_sdk() {
 #[test]
 fn the_command_line_and_the_pure_crates_do_not_link_it() {
     let workspace = Workspace::read();
-    for package in ["relocate", "catalog", "silo", "seal", "transfer", "pipeline", "runtime", "mail", "artifacts"] {
+    for package in
+        ["relocate", "catalog", "silo", "seal", "transfer", "pipeline", "runtime", "mail", "artifacts"]
+    {
         assert!(!workspace.closure(package).contains("platform"), "{package} links the AWS SDK");
     }
 }
@@ -82,7 +84,8 @@ fn a_function_depends_on_shared_alone() {
     let functions: BTreeSet<&str> = workspace.in_folder("functions").collect();
     assert!(functions.len() > 20, "{functions:?}");
     for function in &functions {
-        let others = workspace.dependencies[*function].iter().filter(|name| functions.contains(name.as_str()));
+        let others =
+            workspace.dependencies[*function].iter().filter(|name| functions.contains(name.as_str()));
         assert_eq!(others.count(), 0, "{function} depends on another function");
     }
 }
@@ -93,8 +96,10 @@ fn a_main_is_short_and_every_function_is_in_the_template() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let template = std::fs::read_to_string(root.join("infra/template.yaml")).unwrap();
     for function in workspace.in_folder("functions") {
-        let main = std::fs::read_to_string(root.join("functions").join(function).join("src/main.rs")).unwrap();
-        let lines = main.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"));
+        let main =
+            std::fs::read_to_string(root.join("functions").join(function).join("src/main.rs")).unwrap();
+        let lines =
+            main.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"));
         assert!(lines.count() <= 25, "{function}: main.rs has logic");
         assert!(template.contains(function), "{function} is not in the template");
     }

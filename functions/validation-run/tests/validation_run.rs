@@ -1,6 +1,11 @@
 //! A validation run: what it leaves, what it finds, and that disturbing it changes nothing.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -40,7 +40,8 @@ where
     Q: PostponeMessages,
     T: AnswerTokens,
 {
-    serve_queue(async |received, time_left| Box::pin(run_task(&task, &ports, &received, time_left)).await).await
+    serve_queue(async |received, time_left| Box::pin(run_task(&task, &ports, &received, time_left)).await)
+        .await
 }
 
 /// Serves any other queue: `handle` gets each message and the time that the function has left.

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod compare;
-pub mod findings;
 mod dates;
 pub mod export;
+pub mod findings;
 pub mod import;
 pub mod rows;

@@ -66,7 +66,8 @@ fn an_organisation_takes_along_what_it_owns() {
     let rows = exported(&loaded(&file), ImportScope::Organization, filter);
     insta::assert_json_snapshot!(counts(&rows));
     assert_eq!(named(&rows, "sentry.organization", "slug"), BTreeSet::from(["test-org"]));
-    let members = ["added-by-org-member", "added-by-org-owner", "added-by-superadmin-not-in-org", "member", "owner"];
+    let members =
+        ["added-by-org-member", "added-by-org-owner", "added-by-superadmin-not-in-org", "member", "owner"];
     assert_eq!(named(&rows, "sentry.user", "username"), BTreeSet::from(members));
     assert_eq!(named(&rows, "sentry.email", "email"), BTreeSet::from(members));
 }
@@ -92,7 +93,12 @@ fn users_take_along_their_options_and_addresses() {
     let rows = exported(&loaded(&file), ImportScope::User, filter);
     assert_eq!(
         counts(&rows),
-        BTreeMap::from([("sentry.email", 1), ("sentry.user", 1), ("sentry.useremail", 1), ("sentry.useroption", 1)])
+        BTreeMap::from([
+            ("sentry.email", 1),
+            ("sentry.user", 1),
+            ("sentry.useremail", 1),
+            ("sentry.useroption", 1)
+        ])
     );
 }
 
@@ -137,7 +143,11 @@ fn what_only_left_out_rows_use_stays_behind() {
     // A query of an environment that stays behind keeps what refers to it from coming along.
     instance.put("sentry.environment", 5, json!({ "organization_id": 2, "name": "production" }));
     instance.put("sentry.snubaquery", 5, json!({ "environment": 5, "query": "foreign" }));
-    instance.put("sentry.querysubscription", 5, json!({ "project": 1, "snuba_query": 5, "subscription_id": null }));
+    instance.put(
+        "sentry.querysubscription",
+        5,
+        json!({ "project": 1, "snuba_query": 5, "subscription_id": null }),
+    );
 
     let filter = Filter::OrganizationSlugs(vec!["one".to_owned()]);
     let rows = exported(&instance, ImportScope::Organization, filter);

@@ -41,7 +41,10 @@ fn every_scope_takes_every_reference_file() {
                 assert!(first.finished);
                 let state = instance.state();
                 let again = instance.import(&file, &request).unwrap();
-                assert_eq!(again.report, first.report, "{name} {scope:?}: a repeated import answers the same");
+                assert_eq!(
+                    again.report, first.report,
+                    "{name} {scope:?}: a repeated import answers the same"
+                );
                 assert_eq!(instance.state(), state, "{name} {scope:?}: and changes nothing");
             }
         }

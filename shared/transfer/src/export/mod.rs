@@ -61,7 +61,11 @@ async fn write_all<S: Silo, W: Write>(
 ) -> Result<(), ExportError> {
     let mut after = None;
     loop {
-        let page = silos.of(model).page(model, after, ROWS_PER_PAGE).await.map_err(|source| failed(model, source))?;
+        let page = silos
+            .of(model)
+            .page(model, after, ROWS_PER_PAGE)
+            .await
+            .map_err(|source| failed(model, source))?;
         for stored in page.items {
             if takes(model, scope, &stored.row.fields) {
                 write_row(model, stored, writer)?;

@@ -91,7 +91,8 @@ impl<S: Silo> Selector<'_, S> {
     }
 
     fn stage(&self, model: &Model) -> Stage {
-        let leads_to_orphans = |key: &Key| key.target.is_some_and(|target| self.catalog.model(target).dangling);
+        let leads_to_orphans =
+            |key: &Key| key.target.is_some_and(|target| self.catalog.model(target).dangling);
         if model.dangling {
             Stage::Used
         } else if !model.keys.is_empty() && model.keys.iter().all(leads_to_orphans) {
@@ -209,7 +210,8 @@ impl<S: Silo> Selector<'_, S> {
         }
         let owned = |key: &&Key| {
             let target = key.target.map(|target| self.catalog.model(target));
-            !key.nullable && target.is_some_and(|target| !target.dangling || self.stage(model) == Stage::OfUsed)
+            !key.nullable
+                && target.is_some_and(|target| !target.dangling || self.stage(model) == Stage::OfUsed)
         };
         model.keys.iter().find(owned)
     }
@@ -227,7 +229,8 @@ impl<S: Silo> Selector<'_, S> {
     }
 
     async fn consider_referring(&mut self, model: &Model, key: &Key) -> Result<(), ExportError> {
-        let targets: Vec<Pk> = key.target.and_then(|target| self.taken.get(&target)).into_iter().flatten().copied().collect();
+        let targets: Vec<Pk> =
+            key.target.and_then(|target| self.taken.get(&target)).into_iter().flatten().copied().collect();
         for target in targets {
             for page in self.referring(model, &key.field, target).await? {
                 self.consider_pks(model, page).await?;
