@@ -1,7 +1,15 @@
 //! The silo in memory and the silo in DynamoDB are one to the engine: the same plan and the same input leave
 //! equal states, row for row. Rehearsals and validations rest on it.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise, and says what it skips"
+)]
 
 use std::num::NonZeroU32;
 
@@ -14,7 +22,8 @@ use support::{Resource, account, make_table};
 use transfer::import::{ImportReport, ImportRequest, Unwatched, import};
 use uuid::Uuid;
 
-#[path = "../shared/platform/tests/support/mod.rs"]
+#[path = "../shared/platform/tests/emulator/support.rs"]
+#[allow(dead_code, reason = "what is shared is more than is needed here")]
 mod support;
 
 const IMPORT: Uuid = Uuid::from_u128(7);
