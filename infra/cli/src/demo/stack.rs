@@ -101,8 +101,9 @@ pub(crate) enum StackError {
 #[derive(Debug, Clone)]
 pub(crate) struct LocalStack {
     root: PathBuf,
-    /// The folder below `.local` that notes what runs; another folder is another stack.
-    state: &'static str,
+    /// The folder below `.local` that notes what runs, if it is not the usual one; another folder is another
+    /// stack.
+    state: Option<&'static str>,
 }
 
 impl LocalStack {
@@ -111,7 +112,7 @@ impl LocalStack {
     /// # Errors
     /// It is in none.
     pub(crate) fn find() -> Result<Self, StackError> {
-        Self::with_state("stack")
+        Self::with_state(None)
     }
 
     /// The stack that demos have to themselves, so that each begins with nothing and takes nobody's data away.
@@ -119,10 +120,10 @@ impl LocalStack {
     /// # Errors
     /// As [`Self::find`].
     pub(crate) fn of_demos() -> Result<Self, StackError> {
-        Self::with_state("demo")
+        Self::with_state(Some("demo"))
     }
 
-    fn with_state(state: &'static str) -> Result<Self, StackError> {
+    fn with_state(state: Option<&'static str>) -> Result<Self, StackError> {
         let here = std::env::current_dir().unwrap_or_default();
         let root = here.ancestors().find(|folder| folder.join("infra/local/stack.py").is_file());
         root.map(|root| Self { root: root.to_owned(), state }).ok_or(StackError::NoCheckout(here))
@@ -183,9 +184,10 @@ impl LocalStack {
 
     fn python(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("python3");
-        let state = self.root.join(".local").join(self.state);
-        command.arg(self.root.join("infra/local/stack.py")).args(arguments);
-        command.arg("--state").arg(state).stderr(Stdio::inherit());
+        command.arg(self.root.join("infra/local/stack.py")).args(arguments).stderr(Stdio::inherit());
+        if let Some(state) = self.state {
+            command.arg("--state").arg(self.root.join(".local").join(state));
+        }
         command
     }
 
