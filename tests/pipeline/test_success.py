@@ -140,6 +140,16 @@ def test_artifacts_are_there_under_our_key(relocated: Relocated) -> None:
         assert stored == ("aws:kms", outputs["DataKey"]), path
 
 
+def test_what_the_import_did_is_reported(relocated: Relocated) -> None:
+    cell = relocated.target.cell
+    found = inspection.inspect(cell.endpoint, cell.account, cell.outputs, relocated.uuid)
+    report = found["report"]
+    assert report["models"]["sentry.organization"]["inserted"] == ORGANIZATIONS
+    assert sum(model["in_file"] for model in report["models"].values()) == len(relocated.rows)
+    renamed = {row["model"] for row in report["renamed"]}
+    assert renamed == {"sentry.organization", "sentry.user"}
+
+
 def test_nothing_personal_is_logged(relocated: Relocated) -> None:
     logs = relocated.target.logs()
     assert relocated.uuid in logs, "there are logs to look at"
