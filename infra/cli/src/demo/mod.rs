@@ -9,9 +9,10 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use catalog::Catalog;
-use pipeline::api::CreateRequest;
+use pipeline::api::{CreateRequest, RelocationView};
 use pipeline::kinds::Status;
 use seal::PublicKey;
 use transfer::rows::RowReader;
@@ -22,7 +23,7 @@ use crate::generate::{Blueprint, BlueprintError, Generator};
 use crate::input::Source;
 use crate::terminal::Terminal;
 use api::{ApiClient, ApiError};
-use stack::{LocalStack, StackDescription, StackError};
+use stack::{Inspection, LocalStack, StackDescription, StackError};
 
 /// What a demo is to show.
 #[derive(Debug, Clone)]
@@ -72,18 +73,33 @@ pub(crate) fn demo(options: &DemoOptions, terminal: &mut Terminal) -> Result<boo
     let stack = LocalStack::of_demos()?;
     // A demo that was kept is over now.
     stack.down()?;
-    let description = stack.up()?;
-    tell(terminal, &format!("The local stack: the template is deployed, the API is {}", description.api))?;
-    let result = relocate(&stack, &description, options, terminal);
-    if options.keep {
+    let result = start_and_relocate(&stack, options, terminal);
+    if options.keep && result.is_ok() {
         tell(terminal, "\nThe stack runs on; `relocate down` stops it")?;
-    } else {
-        stack.down()?;
+        return result;
     }
-    result
+    // What went wrong before matters more than what goes wrong now.
+    let stopped = stack.down();
+    let succeeded = result?;
+    stopped?;
+    Ok(succeeded)
 }
 
+fn start_and_relocate(
+    stack: &LocalStack,
+    options: &DemoOptions,
+    terminal: &mut Terminal,
+) -> Result<bool, CliError> {
+    let description = stack.up()?;
+    tell(terminal, &format!("The local stack: the template is deployed, the API is {}", description.api))?;
+    relocate(stack, &description, options, terminal)
+}
+
+/// Says something to people; machines get one object in the end.
 fn tell(terminal: &mut Terminal, line: &str) -> Result<(), CliError> {
+    if terminal.is_json() {
+        return Ok(());
+    }
     writeln!(terminal.out(), "{line}").map_err(CliError::Terminal)
 }
 
@@ -110,7 +126,8 @@ fn relocate(
 
     let sealed = seal_export(&export, &api, folder.path(), terminal)?;
     let bytes = sealed.metadata().map_err(DemoError::from)?.len();
-    tell(terminal, &format!("The export: {} rows, {bytes} bytes sealed", names.rows))?;
+    let rows = if names.rows == 0 { String::new() } else { format!("{} rows, ", names.rows) };
+    tell(terminal, &format!("The export: {rows}{bytes} bytes sealed"))?;
 
     let request = CreateRequest {
         owner: Some(OWNER.to_owned()),
@@ -123,9 +140,35 @@ fn relocate(
     tell(terminal, &format!("The relocation: {uuid}, of {}\n", wanted.join(", ")))?;
     api.upload(&uuid, &sealed, |_| {})?;
     let ended = watch::watch(&api, &uuid, terminal)?;
-    let inspection = stack.inspect(&uuid)?;
-    summary::write(terminal.out(), &ended, &inspection, description).map_err(CliError::Terminal)?;
+    let inspection = inspect(stack, &ended)?;
+    let written = if terminal.is_json() {
+        let summary = serde_json::json!({ "relocation": ended, "inspection": inspection });
+        writeln!(terminal.out(), "{summary}")
+    } else {
+        summary::write(terminal.out(), &ended, &inspection, description)
+    };
+    written.map_err(CliError::Terminal)?;
     Ok(ended.status == Status::Success)
+}
+
+/// How long the last mails may take: they are an effect of the end, not a part of it.
+const MAILS_DEADLINE: Duration = Duration::from_secs(20);
+
+/// What the stack says of a relocation once its mails are out: that of its end, and of a success that of its
+/// beginning and one to each user who was imported.
+fn inspect(stack: &LocalStack, ended: &RelocationView) -> Result<Inspection, CliError> {
+    let deadline = Instant::now() + MAILS_DEADLINE;
+    loop {
+        let inspection = stack.inspect(&ended.uuid.to_string())?;
+        let users = inspection.report.as_ref().and_then(|report| report.models.get("sentry.user"));
+        let expected = match ended.status {
+            Status::Success => 2 + users.map_or(0, |users| users.inserted),
+            _ => 1,
+        };
+        if inspection.mails.len() as u64 >= expected || Instant::now() > deadline {
+            return Ok(inspection);
+        }
+    }
 }
 
 /// The file to relocate: the given one, or a generated one.

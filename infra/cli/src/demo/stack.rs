@@ -27,7 +27,7 @@ pub(crate) struct StackDescription {
 }
 
 /// What the tables and buckets of a stack say of a relocation.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Inspection {
     /// The tasks that ran, in order.
     pub(crate) tasks: Vec<TaskRun>,
@@ -40,7 +40,7 @@ pub(crate) struct Inspection {
 }
 
 /// A task that ended.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TaskRun {
     /// Its name.
     pub(crate) task: String,
@@ -51,7 +51,7 @@ pub(crate) struct TaskRun {
 }
 
 /// A mail that was sent.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SentMail {
     /// The recipient.
     pub(crate) to: String,
@@ -60,7 +60,7 @@ pub(crate) struct SentMail {
 }
 
 /// An object that belongs to a relocation.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Artifact {
     /// Where it is.
     pub(crate) path: String,
