@@ -19,11 +19,18 @@ class BuildError(Exception):
 def build() -> Path:
     """Builds all programs in the development profile, the functions among them; answers their folder."""
     # The whole workspace, so that `cargo run --bin relocate` and this share what they build.
-    done = subprocess.run(["cargo", "build", "--workspace", "--bins"], cwd=ROOT, check=False)
+    done = subprocess.run(["cargo", "build", "--workspace", "--bins"], cwd=ROOT, env=_environment(), check=False)
     if done.returncode:
         raise BuildError("cargo could not build the functions")
     target = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
     return ROOT / target / "debug"
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what `cargo run` says of the program it runs. Build scripts look at some of that, and
+    would build half of the dependencies anew each time it comes and goes."""
+    said_by_cargo = ("CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(said_by_cargo)}
 
 
 def binaries(folder: Path) -> dict[str, Path]:
