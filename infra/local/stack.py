@@ -93,6 +93,7 @@ def _up(arguments: argparse.Namespace) -> int:
             _write(state, {"pid": pid, "endpoint": endpoint})
     else:
         pid, endpoint = running["pid"], running["endpoint"]
+        emulator.await_answer(pid, endpoint)
     with _progress(arguments, "deploying"):
         cell = deployment.deploy(arguments.account, endpoint, binaries, state, overrides)
     description = {"pid": pid, "endpoint": endpoint, **cell.description()}
@@ -170,20 +171,22 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _running(state: Path) -> dict | None:
-    """What `up` noted, if its emulator still answers."""
+    """What `up` noted, if its emulator still lives; it may be too busy to answer at once."""
     from local_stack import emulator
 
     try:
         running = json.loads((state / NOTE).read_text())
     except FileNotFoundError:
         return None
-    return running if emulator.is_healthy(running["endpoint"]) else None
+    return running if emulator.lives(running["pid"]) else None
 
 
 def _write(state: Path, running: dict) -> None:
-    note = state / NOTE
-    note.touch(mode=0o600)  # It holds a token.
-    note.write_text(json.dumps(running, indent=2) + "\n")
+    # In one step: a note cut off half-way would lose what runs.
+    draft = state / f"{NOTE}.new"
+    draft.touch(mode=0o600)  # It holds a token.
+    draft.write_text(json.dumps(running, indent=2) + "\n")
+    draft.replace(state / NOTE)
 
 
 class _progress:

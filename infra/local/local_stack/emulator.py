@@ -52,19 +52,45 @@ def start(state: Path) -> tuple[int, str]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_healthy(endpoint):
-        if process.poll() is not None:
-            raise EmulatorError(f"the emulator ended with {process.returncode}; see {state / 'emulator.log'}")
-        if time.monotonic() > deadline:
-            stop(process.pid)
-            raise EmulatorError(f"the emulator is not ready after {PATIENCE_SECONDS} s; see {state / 'emulator.log'}")
-        time.sleep(0.05)
+    try:
+        await_answer(process.pid, endpoint)
+    except BaseException as error:  # Also when somebody loses patience: nobody else knows of it yet.
+        stop(process.pid)
+        if isinstance(error, EmulatorError):
+            raise EmulatorError(f"{error}; see {state / 'emulator.log'}") from error
+        raise
     return process.pid, endpoint
 
 
-def is_healthy(endpoint: str) -> bool:
-    """Whether an emulator answers there."""
+def await_answer(pid: int, endpoint: str) -> None:
+    """Waits until an emulator answers, which one with much to do may take a while for."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not _answers(endpoint):
+        if not lives(pid):
+            raise EmulatorError("the emulator has ended")
+        if time.monotonic() > deadline:
+            raise EmulatorError(f"the emulator does not answer within {PATIENCE_SECONDS} s")
+        time.sleep(0.05)
+
+
+def lives(pid: int) -> bool:
+    """Whether this process is an emulator: after a restart of the machine, its number may be another's."""
+    with contextlib.suppress(ChildProcessError):  # One of our own that has ended would stay as a zombie.
+        os.waitpid(pid, os.WNOHANG)
+    return "ministack" in _command(pid)
+
+
+def _command(pid: int) -> str:
+    if not Path("/proc/self").exists():
+        shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return shown.stdout
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _answers(endpoint: str) -> bool:
     try:
         with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2) as answer:
             return "services" in json.load(answer)
