@@ -107,6 +107,11 @@ def without_an_organization(exports: Exports) -> Submission:
     return ["zebra", "acme", "giraffe"], exports.seal(acme())
 
 
+@refused_as("ambiguous-organizations")
+def with_two_organizations_of_one_name(exports: Exports) -> Submission:
+    return ["acme"], exports.seal([organization(2, "acme"), *acme()])
+
+
 @refused_as("too-many-organizations")
 def twenty_one_organizations(exports: Exports) -> Submission:
     slugs = [f"many-{n}" for n in range(21)]

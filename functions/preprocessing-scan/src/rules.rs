@@ -1,4 +1,5 @@
-//! What the scan refuses, once the rows are read (SPEC §5), in its order.
+//! What the scan refuses, once the rows are read (SPEC §5), in its order. Beyond that it refuses a slug that
+//! several organisations have, since no one can tell which of them was asked for.
 
 use std::collections::BTreeSet;
 
@@ -26,6 +27,10 @@ pub(crate) fn check(scan: &Scan, wanted: &[String]) -> Result<Vec<String>, Failu
     if !missing.is_empty() {
         return Err(naming(ErrorCode::MissingOrganizations, &missing));
     }
+    let ambiguous = repeated(scan.organizations.values().map(String::as_str));
+    if !ambiguous.is_empty() {
+        return Err(naming(ErrorCode::AmbiguousOrganizations, &ambiguous));
+    }
     if wanted.len() > ORGANIZATIONS_MAX {
         return Err(counting(ErrorCode::TooManyOrganizations, wanted.len()));
     }
@@ -36,6 +41,13 @@ pub(crate) fn check(scan: &Scan, wanted: &[String]) -> Result<Vec<String>, Failu
     let names: BTreeSet<String> =
         users.iter().filter_map(|user| scan.users.get(user)?.as_deref()).map(str::to_owned).collect();
     Ok(names.into_iter().collect())
+}
+
+/// What occurs more than once, sorted.
+fn repeated<'a>(slugs: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = BTreeSet::new();
+    let again: BTreeSet<&str> = slugs.filter(|slug| !seen.insert(*slug)).collect();
+    again.into_iter().collect()
 }
 
 /// The users of the file who are members of a wanted organisation.

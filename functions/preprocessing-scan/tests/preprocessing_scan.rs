@@ -138,6 +138,19 @@ async fn every_missing_organization_is_named_in_order_before_there_are_too_many(
 }
 
 #[tokio::test]
+async fn a_wanted_slug_that_several_organizations_have_is_refused() {
+    let export = || organizations(21).organization("org-2").organization("other").organization("other");
+    let wanted: Vec<String> = (1..=21).map(|n| format!("org-{n}")).collect();
+    let failure = refusal(&wanted, sealed(&export())).await;
+    assert_eq!(failure.code, ErrorCode::AmbiguousOrganizations, "it comes before there are too many");
+    assert!(failure.detail.ends_with("(`org-2`)"), "{}", failure.detail);
+
+    let stage = staged(&slugs(&["org-1"]), sealed(&export())).await;
+    run(&stage).await;
+    assert_eq!(stage.relocation().await.failure_reason, None, "what nobody wants may be as it is");
+}
+
+#[tokio::test]
 async fn too_many_organizations_come_before_too_many_users() {
     let wanted: Vec<String> = (1..=21).map(|n| format!("org-{n}")).collect();
     let export = (2..=2_001).fold(organizations(21), |export, n| export.user(&format!("user-{n}")));

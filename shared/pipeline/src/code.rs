@@ -79,6 +79,8 @@ codes! {
         "The export holds no users. Export again in organization scope, with its users.";
     MissingOrganizations, "missing-organizations", Permanent,
         "Organizations that were asked for are not in the export. Check their slugs, or export them too.";
+    AmbiguousOrganizations, "ambiguous-organizations", Permanent,
+        "Several organizations in the export have the same slug, and it was asked for. Rename all but one, export again and upload the new file.";
     TooManyOrganizations, "too-many-organizations", Permanent,
         "More than 20 organizations were asked for. Split them over several relocations.";
     TooManyUsers, "too-many-users", Permanent,
