@@ -20,10 +20,9 @@ use pipeline::port::{
     Clock, Entropy, MailClaim, MailLog, OutgoingMail, PortError, PostponeMessages, Queue, ReadRelocations,
     SendMail,
 };
-use runtime::backoff::full_jitter;
 use runtime::config::Waits;
 use runtime::telemetry::Chain;
-use runtime::{Handled, Received};
+use runtime::{Backoff, Handled, Received};
 use silo::{Silo, StoreError};
 use tracing::{error, info, warn};
 
@@ -152,15 +151,10 @@ where
         Ok(rendered.map(|rendered| (reader, rendered)))
     }
 
-    /// Lets the message be seen again after a backoff, and not before the lease on its mail has ended. If that
-    /// fails, the queue's own visibility does it.
+    /// Not before the lease on the message's mail has ended.
     async fn postpone(&self, received: &Received, lease: Duration) {
-        let Waits { backoff_base, backoff_cap, .. } = self.waits;
-        let [a, b, c, d, e, f, g, h, ..] = self.entropy.bytes();
-        let random = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let delay = full_jitter(backoff_base, backoff_cap, received.deliveries, random).max(lease);
-        if let Err(error) = self.queues.postpone(Queue::Mail, &received.receipt, delay).await {
-            warn!(error = %Chain(&error), "the message could not be postponed");
-        }
+        let Self { queues, entropy, waits, .. } = self;
+        let backoff = Backoff { queues, entropy: entropy.as_ref(), waits: *waits };
+        backoff.postpone(Queue::Mail, received, lease).await;
     }
 }

@@ -16,20 +16,16 @@ use pipeline::artifact;
 use pipeline::commit::{Commit, Validate};
 use pipeline::ids::BuildId;
 use pipeline::port::{
-    Clock, CommitError, CommitRelocations, Entropy, PublicKey, ReadObjects, ReadRelocations, UnwrapKeys,
-    WriteObjects,
+    Clock, CommitRelocations, Entropy, PublicKey, ReadObjects, ReadRelocations, UnwrapKeys, WriteObjects,
 };
 use pipeline::relocation::Relocation;
 use pipeline::transition::validation;
 use pipeline::validation::{Poll, Validation};
 use runtime::telemetry::Chain;
-use runtime::{Handled, Received, TaskError};
+use runtime::{Handled, Received, TaskError, update};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use sandbox::Sandbox;
-
-/// How often a commit is decided anew because the record changed under it.
-const CONFLICTS_MAX: usize = 8;
 
 /// What a validation run needs from the world.
 pub struct ValidationRun<R, O, K> {
@@ -122,20 +118,10 @@ where
     async fn report(
         &self,
         build: BuildId,
-        end: impl Fn(&Relocation, BuildId, Timestamp) -> Option<Commit>,
+        end: fn(&Relocation, BuildId, Timestamp) -> Option<Commit>,
     ) -> Result<(), TaskError> {
-        for _ in 0..CONFLICTS_MAX {
-            let relocation = self.store.relocation(build.relocation).await?;
-            let commit = relocation.and_then(|relocation| end(&relocation, build, self.clock.now()));
-            let Some(commit) = commit else { return Ok(()) };
-            match self.store.commit(commit).await {
-                Ok(()) => return Ok(()),
-                Err(CommitError::Conflict(_)) => {}
-                Err(CommitError::Port(error)) => return Err(error.into()),
-                Err(error @ CommitError::OwnerBusy(_)) => return Err(TaskError::permanent(error)),
-            }
-        }
-        Err(TaskError::transient("the record kept changing"))
+        let decide = |relocation: &Relocation| Ok(end(relocation, build, self.clock.now()));
+        update(self.store.as_ref(), build.relocation, decide).await.map(drop)
     }
 }
 

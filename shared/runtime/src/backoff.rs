@@ -3,10 +3,41 @@
 
 use std::time::Duration;
 
+use pipeline::port::{Entropy, PostponeMessages, Queue};
+use tracing::warn;
+
+use crate::config::Waits;
+use crate::sqs::Received;
+use crate::telemetry::Chain;
+
+/// Messages that failed, and when they are seen again.
+#[expect(missing_debug_implementations, reason = "entropy has nothing to show")]
+pub struct Backoff<'a, Q> {
+    /// Where messages are postponed.
+    pub queues: &'a Q,
+    /// Spreads retries.
+    pub entropy: &'a dyn Entropy,
+    /// How long to wait.
+    pub waits: Waits,
+}
+
+impl<Q: PostponeMessages> Backoff<'_, Q> {
+    /// Lets a message be seen again after a backoff, and not before `at_least`. If that fails, the queue's own
+    /// visibility does it.
+    pub async fn postpone(&self, queue: Queue, received: &Received, at_least: Duration) {
+        let Waits { backoff_base, backoff_cap, .. } = self.waits;
+        let [a, b, c, d, e, f, g, h, ..] = self.entropy.bytes();
+        let random = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let delay = full_jitter(backoff_base, backoff_cap, received.deliveries, random).max(at_least);
+        if let Err(error) = self.queues.postpone(queue, &received.receipt, delay).await {
+            warn!(error = %Chain(&error), "the message could not be postponed");
+        }
+    }
+}
+
 /// The wait after the `attempt`-th try, counted from 1: a random share of `base` × 2^(attempt − 1), at most
 /// `cap`. `random` decides the share; it is at least a second, so that a retry is never at once.
-#[must_use]
-pub fn full_jitter(base: Duration, cap: Duration, attempt: u32, random: u64) -> Duration {
+fn full_jitter(base: Duration, cap: Duration, attempt: u32, random: u64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(31);
     let longest = base.saturating_mul(1_u32 << doublings).min(cap);
     let millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);

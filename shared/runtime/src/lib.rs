@@ -2,6 +2,7 @@
 //!
 //! - [`run_task`]: one message of an ordered task, from the protocol to the answered token; the body is a
 //!   [`Task`].
+//! - [`Backoff`]: lets messages that failed be seen again later.
 //! - [`update`]: reads a relocation, lets a transition decide, commits.
 //! - [`give_up_visit`], [`give_up_run`]: what dead letters and failed runs come to.
 //! - [`sqs`]: batches of messages, each handled on its own; [`lambda`] serves them.
@@ -9,7 +10,7 @@
 //! - [`telemetry`]: one JSON object a line, with relocation, task and attempt, never a payload.
 //! - [`blocking`]: streams of bytes for code that reads and writes.
 
-pub mod backoff;
+mod backoff;
 pub mod blocking;
 pub mod config;
 mod fence;
@@ -21,6 +22,7 @@ mod task;
 pub mod telemetry;
 mod update;
 
+pub use backoff::Backoff;
 pub use fence::Fence;
 pub use give_up::{give_up_run, give_up_visit};
 pub use run_task::{Ports, run_task};

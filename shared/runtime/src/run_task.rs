@@ -14,7 +14,7 @@ use pipeline::transition::{Finished, Outcome, Start, finish, start};
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
-use crate::backoff::full_jitter;
+use crate::backoff::Backoff;
 use crate::config::Waits;
 use crate::fence::Fence;
 use crate::sqs::{Handled, Received};
@@ -235,16 +235,10 @@ where
         Ok(())
     }
 
-    /// Lets the message be seen again after a backoff. If that fails, the queue's own visibility does it.
     async fn postpone(&self, received: &Received) {
-        let Waits { backoff_base, backoff_cap, .. } = self.ports.waits;
-        let [a, b, c, d, e, f, g, h, ..] = self.ports.entropy.bytes();
-        let random = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let delay = full_jitter(backoff_base, backoff_cap, received.deliveries, random);
-        let queue = Queue::Task(K::TASK);
-        if let Err(error) = self.ports.queues.postpone(queue, &received.receipt, delay).await {
-            warn!(error = %Chain(&error), "the message could not be postponed");
-        }
+        let Ports { queues, entropy, waits, .. } = self.ports;
+        let backoff = Backoff { queues, entropy: entropy.as_ref(), waits: *waits };
+        backoff.postpone(Queue::Task(K::TASK), received, Duration::ZERO).await;
     }
 }
 

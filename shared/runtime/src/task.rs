@@ -3,7 +3,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use pipeline::code::ErrorCode;
-use pipeline::port::PortError;
+use pipeline::port::{CommitError, PortError};
 use pipeline::relocation::{Failure, Relocation};
 use pipeline::task::OrderedTask;
 use pipeline::transition::Finished;
@@ -88,6 +88,12 @@ impl TaskError {
         let source = source.into();
         let retryable = port_error_in(source.as_ref()).is_some_and(PortError::retryable);
         Self::Broken { retryable, source }
+    }
+}
+
+impl From<CommitError> for TaskError {
+    fn from(error: CommitError) -> Self {
+        Self::Broken { retryable: error.retryable(), source: error.into() }
     }
 }
 
