@@ -139,7 +139,7 @@ async fn what_nobody_asked_for_is_not_released(
 #[tokio::test]
 async fn an_owner_who_is_gone_gets_nothing() {
     let stage = stage().await;
-    let control = Arc::new(testkit::FaultySilo::new(catalog::Catalog::builtin(), stage.breaker.clone()));
+    let control = Arc::new(testkit::faulty_silo(catalog::Catalog::builtin(), stage.breaker.clone()));
     let task = Postprocessing { cell: Arc::clone(&stage.cell), control };
     assert_eq!(stage.deliver(&task).await, Handled::Done);
     assert_eq!(stage.relocation().await.failure_reason.unwrap().code, ErrorCode::OwnerGone);

@@ -4,6 +4,8 @@
 pub mod contract;
 mod error;
 mod import;
+#[cfg(feature = "intercept")]
+mod intercepted;
 mod memory;
 mod row;
 mod store;
@@ -12,6 +14,8 @@ mod volume;
 
 pub use error::{Conflict, StoreError, StoreErrorKind, Taken, WriteError};
 pub use import::{ChunkPosition, Filter, ImportChunk, ImportFlags, ImportKind, ImportPlan, Mapped, PkRange};
+#[cfg(feature = "intercept")]
+pub use intercepted::{Intercept, Intercepted};
 pub use memory::{LoadError, MemorySilo};
 pub use row::{Fields, Pk, Row, Stored};
 pub use store::{Page, Silo, Silos, Transaction, Write};

@@ -14,5 +14,5 @@ mod stage;
 
 pub use export::Export;
 pub use proof::proven;
-pub use silo::{Breaker, FaultySilo};
+pub use silo::{Breaker, FaultySilo, faulty_silo};
 pub use stage::{CELL, OWNER, Observed, Setup, SharedClock, Stage};

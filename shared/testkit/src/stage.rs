@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use silo::{Fields, Filter, ImportFlags, Pk, Row, Silo, Silos};
 use transfer::import::{ImportReport, ImportRequest, Unwatched, import};
 
-use crate::{Breaker, Export, FaultySilo};
+use crate::{Breaker, Export, FaultySilo, faulty_silo};
 
 /// The name of the cell.
 pub const CELL: &str = "us";
@@ -135,8 +135,8 @@ impl Stage {
             },
             objects: Arc::new(objects),
             queues: Arc::new(queues),
-            cell: Arc::new(FaultySilo::new(Arc::clone(&catalog), breaker.clone())),
-            control: Arc::new(FaultySilo::new(catalog, breaker.clone())),
+            cell: Arc::new(faulty_silo(Arc::clone(&catalog), breaker.clone())),
+            control: Arc::new(faulty_silo(catalog, breaker.clone())),
             clock,
             faults,
             breaker,
@@ -165,6 +165,7 @@ impl Stage {
             want_org_slugs: setup.slugs.clone(),
             autopause: None,
             promo_code: setup.promo_code.clone(),
+            artifact_retention_days: 30,
             source: match setup.provenance {
                 Provenance::SelfHosted => Source::Upload(file),
                 Provenance::SaasToSaas => Source::Cell(fork),
@@ -268,14 +269,14 @@ impl Stage {
         let Value::Object(fields) = fields else { panic!("fields are an object") };
         let catalog = Catalog::builtin();
         let model = catalog.find(model).unwrap();
-        self.silos().of(model).memory.load(model, Row { pk, fields }).unwrap();
+        self.silos().of(model).silo.load(model, Row { pk, fields }).unwrap();
     }
 
     /// All rows of a model by primary key.
     pub async fn rows(&self, model: &str) -> BTreeMap<Pk, Fields> {
         let catalog = Catalog::builtin();
         let model = catalog.find(model).unwrap();
-        let page = self.silos().of(model).memory.page(model, None, usize::MAX).await.unwrap();
+        let page = self.silos().of(model).silo.page(model, None, usize::MAX).await.unwrap();
         page.items.into_iter().map(|stored| (stored.row.pk, stored.row.fields)).collect()
     }
 
@@ -325,7 +326,7 @@ impl Stage {
             let pk = fields.remove(&key.field).as_ref().and_then(Value::as_i64);
             let named = target.and_then(|target| Some((target, target.identifier.as_ref()?, pk?)));
             let Some((target, identifier, pk)) = named else { continue };
-            let row = self.silos().of(target).memory.get(target, &[pk]).await.unwrap().pop().flatten();
+            let row = self.silos().of(target).silo.get(target, &[pk]).await.unwrap().pop().flatten();
             let name = row.and_then(|stored| stored.row.fields.get(identifier).cloned());
             fields.insert(key.field.clone(), name.unwrap_or(Value::Null));
         }

@@ -189,8 +189,8 @@ fn a_finished_import_answers_from_its_chunks() {
 
 /// Runs an import until it gets through: contention passes.
 async fn insist(instance: &Instance, wire: &Wire, file: &[u8], request: &ImportRequest) -> ImportOutcome {
-    let cell = Wired { silo: &instance.cell, wire };
-    let control = Wired { silo: &instance.control, wire };
+    let cell = Wired { silo: &instance.cell, between: wire };
+    let control = Wired { silo: &instance.control, between: wire };
     for _ in 0..1_000 {
         match import(Silos { cell: &cell, control: &control }, file, request, &mut Unwatched).await {
             Ok(outcome) => return outcome,

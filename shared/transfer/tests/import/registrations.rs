@@ -120,7 +120,7 @@ fn tokens_are_made_for_the_slug_that_all_agree_on() {
 /// Imports until contention passes.
 async fn insist(cell: &MemorySilo, control: &MemorySilo, seed: usize, file: &[u8], request: &ImportRequest) {
     let wire = Wire::slow(seed);
-    let (cell, control) = (Wired { silo: cell, wire: &wire }, Wired { silo: control, wire: &wire });
+    let (cell, control) = (Wired { silo: cell, between: &wire }, Wired { silo: control, between: &wire });
     for _ in 0..1_000 {
         match import(Silos { cell: &cell, control: &control }, file, request, &mut Unwatched).await {
             Ok(_) => return,
