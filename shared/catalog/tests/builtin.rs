@@ -1,26 +1,14 @@
 //! The shipped catalogue holds together, and says of every model what the reference facts say.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test stops at the first surprise"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use catalog::{Catalog, Comparator, KeyKind, Model, OnDelete, Scope, SiloKind};
 use serde_json::Value;
 
-/// A file of the reference data, or nothing where the checkout stands alone.
 fn reference(name: &str) -> Option<Value> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: the reference data is not beside this checkout");
-        return None;
-    };
-    Some(serde_json::from_str(&text).unwrap())
+    Some(serde_json::from_slice(&outside::reference_bytes(name)?).unwrap())
 }
 
 fn texts(value: &Value) -> Vec<String> {

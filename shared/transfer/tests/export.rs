@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::ImportScope;
 use futures::executor::block_on;
+use outside::reference_bytes;
 use serde_json::json;
 use silo::Filter;
-use support::{Instance, reference};
+use support::Instance;
 use transfer::export::{ExportRequest, export};
 use transfer::rows::{FileRow, RowReader};
 
@@ -51,7 +52,7 @@ fn named<'a>(rows: &'a [FileRow], model: &str, field: &str) -> BTreeSet<&'a str>
 
 #[test]
 fn a_global_export_is_the_whole_instance() {
-    let Some(file) = reference("exports/release-24.7.0.json") else { return };
+    let Some(file) = reference_bytes("exports/release-24.7.0.json") else { return };
     let mut before = rows(&file);
     let after = exported(&loaded(&file), ImportScope::Global, Filter::All);
     let catalog = catalog::Catalog::builtin();
@@ -61,7 +62,7 @@ fn a_global_export_is_the_whole_instance() {
 
 #[test]
 fn an_organisation_takes_along_what_it_owns() {
-    let Some(file) = reference("exports/release-24.7.0.json") else { return };
+    let Some(file) = reference_bytes("exports/release-24.7.0.json") else { return };
     let filter = Filter::OrganizationSlugs(vec!["test-org".to_owned()]);
     let rows = exported(&loaded(&file), ImportScope::Organization, filter);
     insta::assert_json_snapshot!(counts(&rows));
@@ -74,7 +75,7 @@ fn an_organisation_takes_along_what_it_owns() {
 
 #[test]
 fn slugs_and_usernames_match_exactly_and_an_empty_filter_takes_nothing() {
-    let Some(file) = reference("exports/release-24.7.0.json") else { return };
+    let Some(file) = reference_bytes("exports/release-24.7.0.json") else { return };
     let instance = loaded(&file);
     for filter in [
         Filter::OrganizationSlugs(vec!["Test-Org".to_owned()]),
@@ -88,7 +89,7 @@ fn slugs_and_usernames_match_exactly_and_an_empty_filter_takes_nothing() {
 
 #[test]
 fn users_take_along_their_options_and_addresses() {
-    let Some(file) = reference("exports/release-24.7.0.json") else { return };
+    let Some(file) = reference_bytes("exports/release-24.7.0.json") else { return };
     let filter = Filter::Usernames(vec!["owner".to_owned(), "nobody".to_owned()]);
     let rows = exported(&loaded(&file), ImportScope::User, filter);
     assert_eq!(
@@ -104,7 +105,7 @@ fn users_take_along_their_options_and_addresses() {
 
 #[test]
 fn config_takes_users_with_a_global_privilege_alone() {
-    let Some(file) = reference("exports/release-24.7.0.json") else { return };
+    let Some(file) = reference_bytes("exports/release-24.7.0.json") else { return };
     let instance = loaded(&file);
     // A user without a privilege of their own, to whom a row grants one.
     instance.put("sentry.userpermission", 77, json!({ "user": 3, "permission": "broadcasts.admin" }));

@@ -5,12 +5,13 @@
 mod support;
 
 use catalog::ImportScope;
+use outside::reference_bytes;
 use silo::{Filter, ImportFlags};
-use support::{Instance, reference, request};
+use support::{Instance, request};
 
 #[test]
 fn the_wanted_organisation_of_a_real_export() {
-    let Some(file) = reference("exports/release-24.7.0.json") else { return };
+    let Some(file) = reference_bytes("exports/release-24.7.0.json") else { return };
     let instance = Instance::new();
     let mut request = request(ImportScope::Organization);
     request.filter = Filter::OrganizationSlugs(vec!["test-org".to_owned()]);
@@ -31,7 +32,7 @@ fn every_scope_takes_every_reference_file() {
         "user-with-minimum-privileges",
         "user-with-roles-no-superadmin",
     ] {
-        let Some(file) = reference(&format!("exports/{name}.json")) else { return };
+        let Some(file) = reference_bytes(&format!("exports/{name}.json")) else { return };
         for scope in [ImportScope::User, ImportScope::Organization, ImportScope::Config] {
             for merge_users in [false, true] {
                 let instance = Instance::new();

@@ -3,7 +3,9 @@
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::support::{Folder, args, json, reference};
+use outside::reference;
+
+use crate::support::{Folder, args, json};
 
 /// What the original application says of two exports, without its wording.
 fn essence(findings: &Value) -> Vec<Value> {

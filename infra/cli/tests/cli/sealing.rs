@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::support::{Folder, args, json, reference};
+use outside::reference;
+
+use crate::support::{Folder, args, json};
 
 const EXPORT: &str = r#"[{"model": "sentry.option", "pk": 1, "fields": {"key": "a", "value": "ä"}}]"#;
 
@@ -58,16 +60,12 @@ sys.stdout.buffer.write(Fernet(private.decrypt(files["data.key"], oaep)).decrypt
 
 #[test]
 fn what_is_sealed_opens_in_python() {
-    let python = |script| Command::new("python3").args(["-c", script]).output();
-    if !python("import cryptography.fernet").is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: there is no python3 with `cryptography`");
-        return;
-    }
+    let Some(python) = outside::python() else { return };
     let folder = Folder::new().with_keys();
     folder.write("in.json", EXPORT);
     folder.run("encrypt in.json out.tar --public-key public.pem").done();
     let opened =
-        Command::new("python3").args(["-c", OPEN_IN_PYTHON]).current_dir(folder.path("")).output().unwrap();
+        Command::new(python).args(["-c", OPEN_IN_PYTHON]).current_dir(folder.path("")).output().unwrap();
     assert_eq!(opened.stdout, EXPORT.as_bytes(), "{}", String::from_utf8_lossy(&opened.stderr));
 }
 

@@ -117,16 +117,6 @@ pub(crate) fn json(text: &[u8]) -> Value {
     serde_json::from_slice(text).unwrap()
 }
 
-/// A file of the reference data, or nothing where the checkout stands alone.
-pub(crate) fn reference(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference").join(name);
-    let path = path.exists().then_some(path);
-    if path.is_none() {
-        eprintln!("skipped: the reference data is not beside this checkout");
-    }
-    path
-}
-
 /// Two paths as arguments of the program, with what goes before them.
 pub(crate) fn args<'a>(before: &'a [&'a str], paths: &[&'a Path]) -> Vec<&'a OsStr> {
     before.iter().map(OsStr::new).chain(paths.iter().map(|path| path.as_os_str())).collect()

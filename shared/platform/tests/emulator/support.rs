@@ -1,7 +1,5 @@
-//! An emulator of AWS to test against: the one that `RELOCATE_TEST_ENDPOINT` names, shared by all tests. Each
-//! test has an account of its own there, and tables made from `infra/template.yaml`.
-
-use std::sync::OnceLock;
+//! An emulator of AWS to test against, shared by all tests. Each test has an account of its own there, and tables
+//! made from `infra/template.yaml`.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -11,13 +9,9 @@ use aws_sdk_dynamodb::types::{
 };
 use serde::Deserialize;
 
-/// How to reach the emulator, as an account that nobody else uses; none, said once, when there is none.
+/// How to reach the emulator, as an account that nobody else uses; none when there is none.
 pub(crate) fn account() -> Option<SdkConfig> {
-    static SAID: OnceLock<()> = OnceLock::new();
-    let Ok(endpoint) = std::env::var("RELOCATE_TEST_ENDPOINT") else {
-        SAID.get_or_init(|| eprintln!("skipped: RELOCATE_TEST_ENDPOINT names no emulator"));
-        return None;
-    };
+    let endpoint = outside::emulator()?;
     // An access key of twelve digits is an account of the emulator.
     let account = format!("{:012}", fastrand::u64(100_000_000_000..1_000_000_000_000));
     // Of signatures it checks those of presigned requests; this is the secret of every account.

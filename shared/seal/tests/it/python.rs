@@ -40,50 +40,34 @@ else:
             tar.addfile(info, io.BytesIO(content))
 "#;
 
-/// Whether there is a Python to compare with; without one these tests have nothing to say.
-fn available() -> bool {
-    let available = Command::new("python3")
-        .args(["-c", "import cryptography.fernet"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !available {
-        println!("skipped: there is no python3 with `cryptography`");
-    }
-    available
-}
-
-fn python(command: &str, key: &Path, source: &Path, target: &Path) {
+fn run(python: &Path, command: &str, [key, source, target]: [&Path; 3]) {
     let output =
-        Command::new("python3").args(["-c", SCRIPT, command]).args([key, source, target]).output().unwrap();
+        Command::new(python).args(["-c", SCRIPT, command]).args([key, source, target]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
 fn opens_what_we_seal() {
-    if !available() {
-        return;
-    }
+    let Some(python) = outside::python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("key"), &OURS.private_pem).unwrap();
     for size in SIZES {
         fs::write(path("tar"), sealed_for(&OURS.public, &text(size))).unwrap();
-        python("open", &path("key"), &path("tar"), &path("json"));
+        run(&python, "open", [&path("key"), &path("tar"), &path("json")]);
         assert!(fs::read(path("json")).unwrap() == text(size), "{size}");
     }
 }
 
 #[test]
 fn seals_what_we_open() {
-    if !available() {
-        return;
-    }
+    let Some(python) = outside::python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("key"), OURS.public.to_pem()).unwrap();
     for size in SIZES {
         fs::write(path("json"), text(size)).unwrap();
-        python("seal", &path("key"), &path("json"), &path("tar"));
+        run(&python, "seal", [&path("key"), &path("json"), &path("tar")]);
         assert!(opened(&fs::read(path("tar")).unwrap()).unwrap() == text(size), "{size}");
     }
 }

@@ -1,20 +1,14 @@
 //! An export that the original application sealed.
 
-use std::{fs, io::Cursor, path::PathBuf};
+use std::io::Cursor;
 
 use seal::{Envelope, KeyUnwrapper, Layout, PrivateKey, PublicKey};
 use serde_json::Value;
 
 use crate::support::{MAX_SIZE, opened, opened_with};
 
-/// Reads one of the reference files, which live beside the workspace and not in it.
 fn reference(name: &str) -> Option<Vec<u8>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/sealed");
-    let bytes = fs::read(folder.join(name)).ok();
-    if bytes.is_none() {
-        println!("skipped: there is no reference file sealed/{name}");
-    }
-    bytes
+    outside::reference_bytes(&format!("sealed/{name}"))
 }
 
 #[test]

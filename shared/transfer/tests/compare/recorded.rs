@@ -1,7 +1,5 @@
 //! The findings that the original application recorded for pairs of exports.
 
-use std::path::PathBuf;
-
 use catalog::Catalog;
 use serde_json::Value;
 use transfer::compare::compare;
@@ -9,12 +7,7 @@ use transfer::findings::Finding;
 use transfer::rows::RowReader;
 
 fn reference(name: &str) -> Option<Vec<u8>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/compare");
-    let Ok(bytes) = std::fs::read(folder.join(name)) else {
-        eprintln!("skipped: the reference data is not beside this checkout");
-        return None;
-    };
-    Some(bytes)
+    outside::reference_bytes(&format!("compare/{name}"))
 }
 
 /// Everything but the wording, in an order of its own: the original's follows its files.

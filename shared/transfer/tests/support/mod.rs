@@ -13,7 +13,6 @@
 pub(crate) mod flaky;
 pub(crate) mod full;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalog::{Catalog, ImportScope};
@@ -26,16 +25,6 @@ use transfer::import::{
 use uuid::Uuid;
 
 use flaky::{Wire, Wired};
-
-/// The bytes of a file of the reference data, or nothing where the checkout stands alone.
-pub(crate) fn reference(name: &str) -> Option<Vec<u8>> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference").join(name);
-    let bytes = std::fs::read(&path).ok();
-    if bytes.is_none() {
-        eprintln!("skipped: the reference data is not beside this checkout");
-    }
-    bytes
-}
 
 /// An instance in memory.
 pub(crate) struct Instance {
@@ -82,8 +71,8 @@ impl Instance {
         file: &[u8],
         request: &ImportRequest,
     ) -> Result<ImportOutcome, ImportError> {
-        let cell = Wired { silo: &self.cell, wire };
-        let control = Wired { silo: &self.control, wire };
+        let cell = Wired { silo: &self.cell, between: wire };
+        let control = Wired { silo: &self.control, between: wire };
         block_on(import(Silos { cell: &cell, control: &control }, file, request, &mut Unwatched))
     }
 
