@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         key: platform.seal_key(),
         cell: Arc::new(platform.cell(Arc::clone(&catalog))),
         control: Arc::new(platform.control(catalog)),
+        artifact_retention_days: platform.config().artifact_retention_days,
         clock: Box::new(SystemClock),
         entropy: Box::new(SystemEntropy),
     };

@@ -58,6 +58,8 @@ pub struct Api<W: World> {
     pub cell: Arc<W::Silo>,
     /// Control's silo, which knows users.
     pub control: Arc<W::Silo>,
+    /// How many days after a relocation's end its files are kept.
+    pub artifact_retention_days: u32,
     /// Tells the time.
     pub clock: Box<dyn Clock>,
     /// Makes ids.

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use pipeline::artifact;
 use pipeline::commit::{Dispatch, OutboxEntry};
+use pipeline::ids::{Generation, RelocationId};
 use pipeline::port::{
-    Clock, CommitError, CommitRelocations, Outbox, PortError, PublishEvents, Queue, ReadRelocations, Runs,
-    SendMessages,
+    Clock, CommitError, CommitRelocations, Outbox, PortError, PublishEvents, Queue, ReadRelocations,
+    RemoveObjects, Runs, SendMessages,
 };
-use pipeline::relocation::Relocation;
-use pipeline::transition::lifecycle::upload_expired;
+use pipeline::relocation::{Place, Relocation};
+use pipeline::transition::lifecycle::{artifacts_expired, upload_expired};
 use runtime::telemetry::Chain;
 use runtime::update;
 use tracing::{info, warn};
@@ -27,7 +29,7 @@ pub use batch::{BatchResponse, FailedItem, Invocation, Record};
 const ENTRIES_PER_PAGE: usize = 100;
 
 /// The function.
-pub struct OutboxRelay<R, E, M, Q> {
+pub struct OutboxRelay<R, E, M, Q, O> {
     /// The cell's name: the source of events.
     pub cell: String,
     /// Where the outbox is, and the relocations.
@@ -38,6 +40,8 @@ pub struct OutboxRelay<R, E, M, Q> {
     pub runs: M,
     /// Where validation runs are asked for.
     pub queues: Q,
+    /// Where the files of relocations are removed.
+    pub objects: Arc<O>,
     /// Tells the time.
     pub clock: Box<dyn Clock>,
     /// How old an entry is when the sweep sends it.
@@ -58,12 +62,13 @@ pub enum RelayError {
     Json(#[from] serde_json::Error),
 }
 
-impl<R, E, M, Q> OutboxRelay<R, E, M, Q>
+impl<R, E, M, Q, O> OutboxRelay<R, E, M, Q, O>
 where
     R: Outbox + ReadRelocations + CommitRelocations,
     E: PublishEvents,
     M: Runs,
     Q: SendMessages,
+    O: RemoveObjects,
 {
     /// Handles an invocation; `read` says what the store's records hold.
     ///
@@ -134,8 +139,19 @@ where
                 };
                 update(self.store.as_ref(), relocation, expire).await?;
             }
+            Dispatch::ExpireArtifacts(generation) => self.expire_artifacts(relocation, generation).await?,
         }
         Ok(self.store.remove(relocation, sequence).await?)
+    }
+
+    async fn expire_artifacts(&self, id: RelocationId, generation: Generation) -> Result<(), PortError> {
+        let relocation = self.store.relocation(id).await?;
+        if relocation.is_some_and(|relocation| artifacts_expired(&relocation, generation)) {
+            self.objects.remove(Place::Artifacts, &artifact::root(id)).await?;
+            self.objects.remove(Place::Uploads, &artifact::upload_root(id)).await?;
+            info!(relocation = %id, "the files of a relocation have expired");
+        }
+        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ async fn main() -> Result<(), Error> {
         events: platform.events(),
         runs: platform.machine(),
         queues: platform.queues(),
+        objects: Arc::new(platform.objects()),
         clock: Box::new(SystemClock),
         sweep_age: platform.config().waits.outbox_sweep_age,
     };

@@ -12,19 +12,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outbox_relay::{BatchResponse, FailedItem, Invocation, OutboxRelay};
+use pipeline::artifact;
 use pipeline::code::ErrorCode;
 use pipeline::commit::{Actor, OutboxEntry};
 use pipeline::event::Event;
-use pipeline::ids::Generation;
+use pipeline::ids::{Generation, RelocationId};
 use pipeline::kinds::Status;
-use pipeline::memory::{MemoryEvents, MemoryQueues, MemoryRelocations, MemoryRuns, When};
+use pipeline::memory::{MemoryEvents, MemoryObjects, MemoryQueues, MemoryRelocations, MemoryRuns, When};
 use pipeline::port::{Clock, CommitRelocations, PortError, Queue};
+use pipeline::relocation::Place;
 use pipeline::task::OrderedTask;
 use pipeline::transition::admin;
 use serde_json::json;
 use testkit::{CELL, OWNER, Setup, Stage};
 
-type Relay = OutboxRelay<MemoryRelocations, MemoryEvents, MemoryRuns, MemoryQueues>;
+type Relay = OutboxRelay<MemoryRelocations, MemoryEvents, MemoryRuns, MemoryQueues, MemoryObjects>;
+
+const RETENTION: Duration = Duration::from_hours(24 * 30);
 
 fn relay(stage: &Stage) -> Relay {
     OutboxRelay {
@@ -33,6 +37,7 @@ fn relay(stage: &Stage) -> Relay {
         events: MemoryEvents::with_faults(stage.faults.clone()),
         runs: MemoryRuns::with_faults(stage.faults.clone()),
         queues: MemoryQueues::with_faults(stage.faults.clone()),
+        objects: Arc::clone(&stage.objects),
         clock: Box::new(stage.clock.clone()),
         sweep_age: Duration::from_mins(1),
     }
@@ -46,7 +51,11 @@ async fn stream(stage: &Stage, relay: &Relay) -> BatchResponse {
 
 /// A relocation that has asked for everything: events, a run, a validation, the end of a run, the end of a wait.
 async fn stage() -> Stage {
-    let stage = Stage::at(OrderedTask::ValidatingPoll).await;
+    aborted_at(OrderedTask::ValidatingPoll).await
+}
+
+async fn aborted_at(task: OrderedTask) -> Stage {
+    let stage = Stage::at(task).await;
     let relocation = stage.relocation().await;
     let abort = admin::abort(&relocation, Actor::User(OWNER), stage.clock.now()).unwrap();
     stage.ports.store.commit(abort).await.unwrap();
@@ -70,10 +79,12 @@ async fn everything_that_is_due_goes_out_and_leaves() {
     let relay = relay(&stage);
     assert_eq!(stream(&stage, &relay).await, BatchResponse::default());
     let (events, started, stopped, queues) = sent(&relay);
-    assert_eq!((events.len(), started, stopped), (stage.relocation().await.sequence as usize - 4, 1, 1));
+    assert_eq!((events.len(), started, stopped), (stage.relocation().await.sequence as usize - 5, 1, 1));
     assert_eq!(queues, [Queue::Validation]);
     let left: Vec<_> = stage.ports.store.outbox().into_iter().map(|entry| entry.time).collect();
-    assert_eq!(left, [stage.clock.now() + Duration::from_hours(24)], "the upload's expiry is not due");
+    let now = stage.clock.now();
+    let due = [now + Duration::from_hours(24), now + RETENTION];
+    assert_eq!(left, due, "the expiry of the upload and of the files is not due");
     assert!(relay.events.published().iter().all(|event| event.source == CELL));
 }
 
@@ -95,7 +106,7 @@ async fn an_entry_that_fails_is_named_and_comes_again() {
             stage.faults.reset();
             assert_eq!(stream(&stage, &relay).await, BatchResponse::default());
             assert_eq!(sent(&relay), undisturbed.1, "{when:?} call {call}");
-            assert_eq!(stage.ports.store.outbox().len(), 1);
+            assert_eq!(stage.ports.store.outbox().len(), 2);
         }
     }
 }
@@ -126,7 +137,7 @@ async fn the_sweep_sends_what_is_older_than_its_age() {
     stage.clock.0.advance(Duration::from_millis(1));
     relay.handle(&sweep, read).await.unwrap();
     assert_eq!(relay.sweep().await.unwrap(), 0);
-    assert_eq!(stage.ports.store.outbox().len(), 1);
+    assert_eq!(stage.ports.store.outbox().len(), 2);
 }
 
 #[tokio::test]
@@ -156,6 +167,89 @@ async fn an_upload_that_came_in_time_is_not_expired() {
     assert_eq!(stage.relocation().await.generation, Generation(1));
 }
 
+/// The files of two relocations, in both buckets: those of the stage's first.
+fn store_files(stage: &Stage) -> [(Place, String); 4] {
+    let other: RelocationId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
+    let files = [stage.id, other].map(|id| {
+        [(Place::Artifacts, artifact::validation_plan(id)), (Place::Uploads, artifact::upload(id))]
+    });
+    let files: [(Place, String); 4] = files.concat().try_into().unwrap();
+    for (place, key) in &files {
+        stage.objects.insert(*place, key, "replaced");
+        stage.objects.insert(*place, key, "content");
+    }
+    files
+}
+
+/// A relocation whose files are to go with the next sweep.
+async fn expired() -> (Stage, Relay) {
+    let stage = stage().await;
+    let relay = relay(&stage);
+    relay.sweep().await.unwrap();
+    stage.clock.0.advance(RETENTION + Duration::from_secs(61));
+    stage.faults.reset();
+    (stage, relay)
+}
+
+fn are_there(stage: &Stage, files: &[(Place, String)]) -> Vec<bool> {
+    files.iter().map(|(place, key)| stage.objects.content(*place, key).is_some()).collect()
+}
+
+#[tokio::test]
+async fn the_files_of_what_ended_are_removed_after_their_time() {
+    let stage = stage().await;
+    let (relay, files) = (relay(&stage), store_files(&stage));
+    stage.clock.0.advance(RETENTION);
+    relay.sweep().await.unwrap();
+    assert_eq!(are_there(&stage, &files), [true; 4], "a sweep takes what is older than its age");
+    stage.clock.0.advance(Duration::from_secs(61));
+    relay.sweep().await.unwrap();
+    assert_eq!(are_there(&stage, &files), [false, false, true, true]);
+    assert_eq!(stage.ports.store.outbox(), []);
+}
+
+#[tokio::test]
+async fn the_files_of_what_was_recovered_stay_until_it_ends_again() {
+    let stage = aborted_at(OrderedTask::Postprocessing).await;
+    let (relay, files) = (relay(&stage), store_files(&stage));
+    stage.clock.0.advance(RETENTION / 2);
+    let recovery =
+        admin::recover(&stage.relocation().await, None, Actor::User(OWNER), stage.clock.now()).unwrap();
+    stage.ports.store.commit(recovery).await.unwrap();
+    stage.clock.0.advance(RETENTION);
+    relay.sweep().await.unwrap();
+    assert_eq!(are_there(&stage, &files), [true; 4], "it is in progress");
+    let abort = admin::abort(&stage.relocation().await, Actor::User(OWNER), stage.clock.now()).unwrap();
+    stage.ports.store.commit(abort).await.unwrap();
+    stage.clock.0.advance(RETENTION / 2);
+    relay.sweep().await.unwrap();
+    assert_eq!(are_there(&stage, &files), [true; 4], "its time begins with its last end");
+    stage.clock.0.advance(RETENTION);
+    relay.sweep().await.unwrap();
+    assert_eq!(are_there(&stage, &files), [false, false, true, true]);
+}
+
+#[tokio::test]
+async fn a_removal_that_fails_is_done_by_the_next_sweep() {
+    let calls = {
+        let (stage, relay) = expired().await;
+        relay.sweep().await.unwrap();
+        stage.faults.calls()
+    };
+    for when in [When::Before, When::After] {
+        for call in 1..=calls {
+            let (stage, relay) = expired().await;
+            let files = store_files(&stage);
+            stage.faults.fail_call(call, when);
+            _ = relay.sweep().await;
+            stage.faults.reset();
+            relay.sweep().await.unwrap();
+            assert_eq!(are_there(&stage, &files), [false, false, true, true], "{when:?} call {call}");
+            assert_eq!(stage.ports.store.outbox(), [], "{when:?} call {call}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_sweep_takes_page_after_page() {
     let stage = Stage::at(OrderedTask::NotifyingUnhide).await;
@@ -171,6 +265,7 @@ async fn a_sweep_takes_page_after_page() {
     }
     assert!(stage.ports.store.outbox().len() > 200);
     stage.clock.0.advance(Duration::from_mins(2));
-    relay.sweep().await.unwrap();
-    assert_eq!(stage.ports.store.outbox().len(), 1);
+    assert!(relay.sweep().await.unwrap() > 200);
+    // What each end asked for is not due, nor is the upload's expiry.
+    assert_eq!(stage.ports.store.outbox().len(), 121);
 }

@@ -143,7 +143,13 @@ pub fn saas_to_saas_export(id: RelocationId, slug: &str) -> String {
 /// The key of a raw file in the uploads bucket, where customers write.
 #[must_use]
 pub fn upload(id: RelocationId) -> String {
-    format!("uploads/{id}/{}.tar", FileKind::RawUserData.file_stem())
+    format!("{}{}.tar", upload_root(id), FileKind::RawUserData.file_stem())
+}
+
+/// The key prefix of everything that customers hand in for a relocation, in the uploads bucket.
+#[must_use]
+pub fn upload_root(id: RelocationId) -> String {
+    format!("uploads/{id}/")
 }
 
 /// The relocation that an object in the uploads bucket belongs to.

@@ -72,6 +72,8 @@ pub enum Dispatch {
     Validate(Validate),
     /// Fail the relocation if it still waits for its upload.
     ExpireUpload,
+    /// Remove what the relocation keeps in buckets, unless a run later than this one needs it.
+    ExpireArtifacts(Generation),
 }
 
 /// The input of an execution. Ids only: an execution's history holds no customer data.
@@ -221,6 +223,14 @@ impl Draft {
     pub(crate) fn expire_upload(&mut self, after: Duration) {
         let due = self.now.saturating_add(after).unwrap_or(Timestamp::MAX);
         self.dispatch_at(due, Dispatch::ExpireUpload);
+    }
+
+    /// The relocation ends: what it keeps in buckets goes after a while, unless it is recovered until then.
+    pub(crate) fn expire_artifacts(&mut self) {
+        let Relocation { generation, artifact_retention_days, .. } = self.commit.relocation;
+        let kept_for = Duration::from_hours(24 * u64::from(artifact_retention_days));
+        let due = self.now.saturating_add(kept_for).unwrap_or(Timestamp::MAX);
+        self.dispatch_at(due, Dispatch::ExpireArtifacts(generation));
     }
 
     fn dispatch(&mut self, dispatch: Dispatch) {

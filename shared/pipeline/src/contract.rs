@@ -27,6 +27,9 @@ use crate::transition::{
 };
 use crate::upload::SizeClass;
 
+const RETENTION_DAYS: u32 = 30;
+const ARTIFACTS_EXPIRE_AFTER: Duration = Duration::from_hours(24 * RETENTION_DAYS as u64);
+
 /// What the suite exercises.
 pub trait Store: ReadRelocations + CommitRelocations + Outbox + CountUploads + MailLog {}
 impl<T: ReadRelocations + CommitRelocations + Outbox + CountUploads + MailLog> Store for T {}
@@ -84,6 +87,7 @@ impl Fresh {
             want_org_slugs: vec!["acme".to_owned(), "Straße-1".to_owned()],
             autopause: Some(Step::Importing),
             promo_code: Some("SPRING".to_owned()),
+            artifact_retention_days: RETENTION_DAYS,
             source: Source::Upload(file),
         };
         create(new, Actor::User(UserId(1)), self.now)
@@ -96,7 +100,7 @@ async fn read(store: &impl Store, id: RelocationId) -> Relocation {
 
 async fn outbox_of(store: &impl Store, fresh: &Fresh) -> Vec<OutboxEntry> {
     // Entries of other checks may lie before ours; there are not many in a test's store.
-    let later = fresh.now + UPLOAD_EXPIRES_AFTER + Duration::from_secs(1);
+    let later = fresh.now + ARTIFACTS_EXPIRE_AFTER + Duration::from_secs(1);
     let all = store.pending(later, 10_000).await.expect("the outbox");
     all.into_iter().filter(|entry| entry.relocation == fresh.id).collect()
 }
@@ -213,6 +217,7 @@ pub async fn keeps_every_dispatch(store: &impl Store, entropy: &impl Entropy) {
     assert!(has(|dispatch| matches!(dispatch, Dispatch::Validate(_))));
     assert!(has(|dispatch| matches!(dispatch, Dispatch::StopRun(_))));
     assert!(has(|dispatch| matches!(dispatch, Dispatch::ExpireUpload)));
+    assert!(has(|dispatch| matches!(dispatch, Dispatch::ExpireArtifacts(Generation(1)))));
 }
 
 /// An id is used once.

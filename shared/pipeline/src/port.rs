@@ -195,6 +195,12 @@ pub trait WriteObjects: Send + Sync {
     ) -> impl Future<Output = Result<ObjectInfo, PortError>> + Send;
 }
 
+/// Removes objects.
+pub trait RemoveObjects: Send + Sync {
+    /// Removes every version of every object under a prefix, for good. That there is none is success.
+    fn remove(&self, place: Place, prefix: &str) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
 /// A part of a direct upload that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadedPart {

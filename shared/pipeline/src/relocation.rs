@@ -47,6 +47,8 @@ pub struct Relocation {
     pub date_added: Timestamp,
     /// When it last changed.
     pub date_updated: Timestamp,
+    /// How many days after its end its files are kept, as it was when the relocation was asked for.
+    pub artifact_retention_days: u32,
 
     /// The validation, once preprocessing is complete.
     pub validation: Option<Validation>,

@@ -1,8 +1,9 @@
-//! Objects in S3: read, stored and copied as streams.
+//! Objects in S3: read, stored and copied as streams, and removed.
 
 mod copy;
 mod multipart;
 mod put;
+mod remove;
 
 use std::error::Error;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use aws_sdk_s3::primitives::ByteStream as Body;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures::future::ready;
 use futures::{StreamExt, stream};
-use pipeline::port::{ByteStream, ObjectInfo, PortError, ReadObjects, WriteObjects};
+use pipeline::port::{ByteStream, ObjectInfo, PortError, ReadObjects, RemoveObjects, WriteObjects};
 use pipeline::relocation::{Pinned, Place};
 
 pub(crate) use self::multipart::{Multipart, completed};
@@ -99,6 +100,12 @@ impl WriteObjects for Objects {
     ) -> Result<ObjectInfo, PortError> {
         let source = copy::Source { bucket: self.bucket(from), key: from_key, version };
         copy::copy(&self.client, source, self.bucket(to), to_key).await
+    }
+}
+
+impl RemoveObjects for Objects {
+    async fn remove(&self, place: Place, prefix: &str) -> Result<(), PortError> {
+        remove::remove(&self.client, self.bucket(place), prefix).await
     }
 }
 

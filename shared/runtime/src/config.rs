@@ -2,6 +2,7 @@
 //! here touches the process's environment.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use pipeline::port::Queue;
@@ -60,6 +61,8 @@ variables! {
     OUTBOX_SWEEP_AGE_SECONDS;
     /// The memory of the function that validates, in MiB.
     VALIDATION_MEMORY_MB;
+    /// How many days after a relocation's end its files are kept.
+    ARTIFACT_RETENTION_DAYS;
     /// The object in the bucket of artifacts that holds the cell's own catalogue; only where it has one.
     CATALOG;
 }
@@ -123,6 +126,8 @@ pub struct Config {
     pub waits: Waits,
     /// The memory of the function that validates, in bytes.
     pub validation_memory_bytes: u64,
+    /// How many days after a relocation's end its files are kept.
+    pub artifact_retention_days: u32,
     /// The object in the bucket of artifacts that holds the cell's own catalogue; none where the built-in one
     /// is used.
     pub catalog: Option<String>,
@@ -189,8 +194,9 @@ impl Config {
             mail: env.mail()?,
             waits: env.waits()?,
             validation_memory_bytes: env
-                .number(name::VALIDATION_MEMORY_MB, 3008)?
+                .number::<u64>(name::VALIDATION_MEMORY_MB, 3008)?
                 .saturating_mul(1024 * 1024),
+            artifact_retention_days: env.number(name::ARTIFACT_RETENTION_DAYS, 30)?,
             catalog: env.0.get(name::CATALOG).cloned(),
         })
     }
@@ -209,7 +215,7 @@ impl Env {
         self.0.get(name).cloned().ok_or_else(|| ConfigError::Missing(name.to_owned()))
     }
 
-    fn number(&self, name: &str, default: u64) -> Result<u64, ConfigError> {
+    fn number<N: FromStr>(&self, name: &str, default: N) -> Result<N, ConfigError> {
         let Some(value) = self.0.get(name) else { return Ok(default) };
         value.parse().map_err(|_| ConfigError::NoNumber { name: name.to_owned(), value: value.clone() })
     }
@@ -251,7 +257,9 @@ mod tests {
     use super::*;
 
     fn variables() -> Vec<(String, String)> {
-        let names = VARIABLES.iter().filter(|name| !name.ends_with("_SECONDS") && !name.ends_with("_MB"));
+        let names = VARIABLES
+            .iter()
+            .filter(|name| !["_SECONDS", "_MB", "_DAYS"].iter().any(|unit| name.ends_with(unit)));
         names.map(|name| ((*name).to_owned(), format!("the {name}"))).collect()
     }
 
@@ -267,6 +275,7 @@ mod tests {
         let config = Config::from_env(variables()).unwrap();
         assert_eq!(config.waits, Waits::default());
         assert_eq!(config.validation_memory_bytes, 3008 << 20);
+        assert_eq!(config.artifact_retention_days, 30);
         assert_eq!(config.control_table, "the CONTROL_TABLE");
     }
 

@@ -97,6 +97,7 @@ impl Scene {
             want_org_slugs: vec!["acme".to_owned()],
             autopause: None,
             promo_code: None,
+            artifact_retention_days: 30,
             source: Source::Upload(file),
         };
         let now = scene.ports.clock.now();

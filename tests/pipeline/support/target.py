@@ -86,6 +86,13 @@ class Target:
         states = self.cell.client("stepfunctions")
         return inspection.tasks(self.relocations, states, self.cell.outputs["StateMachine"], uuid)
 
+    def sweep(self) -> None:
+        """Has the outbox swept, as the schedule does."""
+        lambdas = self.cell.client("lambda")
+        name = self.cell.function("outbox-relay")
+        answer = lambdas.invoke(FunctionName=name, Payload=json.dumps({"sweep": True}))
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
     def mails(self) -> list[dict[str, Any]]:
         """All mails that were sent, the oldest first."""
         return inspection.mails(self.cell.endpoint, self.cell.account)

@@ -162,6 +162,7 @@ impl<W: World> Api<W> {
             want_org_slugs: slugs,
             autopause: autopause(&self.store, Provenance::SelfHosted).await?,
             promo_code: asked.promo_code,
+            artifact_retention_days: self.artifact_retention_days,
             source: Source::Upload(file.clone()),
         };
         let commit = new_relocation(new, Actor::User(caller.id), self.clock.now());

@@ -83,6 +83,7 @@ impl Stage {
             key,
             cell: Arc::new(MemorySilo::new(catalog)),
             control: Arc::new(control),
+            artifact_retention_days: 30,
             clock: Box::new(clock) as Box<dyn Clock>,
             entropy: Box::new(SeededEntropy::default()),
         });

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::{Faults, lock};
 use crate::port::{
-    ByteStream, ObjectInfo, PortError, Presigned, ReadObjects, UploadedPart, Uploads, WriteObjects,
+    ByteStream, ObjectInfo, PortError, Presigned, ReadObjects, RemoveObjects, UploadedPart, Uploads,
+    WriteObjects,
 };
 use crate::relocation::{Pinned, Place};
 
@@ -149,6 +150,17 @@ impl WriteObjects for MemoryObjects {
                 .content(from, from_key, Some(version))
                 .ok_or_else(|| PortError::permanent(format!("copy object {from_key}"), "no such version"))?;
             Ok(state.insert(to, to_key, &content))
+        })
+    }
+}
+
+impl RemoveObjects for MemoryObjects {
+    async fn remove(&self, place: Place, prefix: &str) -> Result<(), PortError> {
+        self.faults.call("remove objects", || {
+            let in_place = place == Place::Artifacts;
+            let mut state = lock(&self.state);
+            state.objects.retain(|(artifacts, key), _| *artifacts != in_place || !key.starts_with(prefix));
+            Ok(())
         })
     }
 }

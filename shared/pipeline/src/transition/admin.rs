@@ -155,7 +155,7 @@ pub fn recover(
 }
 
 /// A new relocation with a failed one's owner, slugs, provenance and promotion, for the copy that the caller
-/// made of its file. It asks no other cell for anything.
+/// made of its file. It asks no other cell for anything, and its files are kept as long as those of the first.
 ///
 /// # Errors
 /// The relocation has not failed.
@@ -176,6 +176,7 @@ pub fn retry(
         want_org_slugs: relocation.want_org_slugs.clone(),
         autopause,
         promo_code: relocation.promo_code.clone(),
+        artifact_retention_days: relocation.artifact_retention_days,
         source: Source::Copy(relocation.provenance, copy),
     })
 }

@@ -10,7 +10,7 @@ use crate::relocation::{Failure, Relocation};
 /// Fails a relocation: the only way in which it can happen. Idempotent, as the first reason stays: a
 /// relocation that has ended already gives `None`.
 ///
-/// Releases the owner's lock and publishes `relocation.failed`, which mails owner and creator unless an
+/// Releases the owner's lock, lets the artifacts expire and publishes `relocation.failed`, which mails owner and creator unless an
 /// administrator decided it. A visit of a task gets its outcome recorded; any other cause stops the run.
 #[must_use]
 pub fn fail(relocation: &Relocation, failure: Failure, cause: &Cause, now: Timestamp) -> Option<Commit> {
@@ -36,6 +36,7 @@ pub(super) fn apply(draft: &mut Draft, failure: Failure, cause: &Cause) {
         Failed { code, step: relocation.step, task: relocation.latest_task, mailed: code.is_mailed() };
     draft.commit().lock = Lock::Release;
     draft.publish(Event::Failed(event));
+    draft.expire_artifacts();
     match cause {
         Cause::Visit(visit) => draft.outcome(*visit, Answer::failed(visit.turn, code)),
         Cause::Pipeline(_) => draft.stop_run(),

@@ -135,6 +135,7 @@ fn next(draft: &mut Draft, message: &TaskMessage) -> Answer {
     if next.is_none() {
         draft.relocation().status = Status::Success;
         draft.commit().lock = Lock::Release;
+        draft.expire_artifacts();
     }
     Answer::next(message.turn, next)
 }

@@ -32,6 +32,8 @@ pub struct NewRelocation {
     pub autopause: Option<Step>,
     /// A promotion to redeem.
     pub promo_code: Option<String>,
+    /// How many days after the relocation's end its files are kept.
+    pub artifact_retention_days: u32,
     /// Where the data will come from.
     pub source: Source,
 }
@@ -73,6 +75,7 @@ pub fn create(new: NewRelocation, by: Actor, now: Timestamp) -> Commit {
         failure_reason: None,
         date_added: now,
         date_updated: now,
+        artifact_retention_days: new.artifact_retention_days,
         validation: None,
         promo_code: new.promo_code,
         fork: fork.clone(),
@@ -143,6 +146,13 @@ pub fn upload_expired(relocation: &Relocation, now: Timestamp) -> Option<Commit>
         return None;
     }
     fail(relocation, ErrorCode::UploadExpired.into(), &Cause::Pipeline("upload-expired"), now)
+}
+
+/// Whether what a relocation keeps in buckets may go, now that the time is over which began when a run of
+/// `generation` ended it: it was not recovered since.
+#[must_use]
+pub fn artifacts_expired(relocation: &Relocation, generation: Generation) -> bool {
+    !relocation.status.is_active() && relocation.generation == generation
 }
 
 /// Whether a file in the uploads bucket is what a relocation waits for: its first run has not begun, and no

@@ -134,7 +134,7 @@ fn an_abort_ends_what_is_active(#[values(Status::InProgress, Status::Pause)] sta
     assert_eq!(commit.relocation.failure_reason, Some(ErrorCode::AbortedByAdministrator.into()));
     assert_eq!(commit.lock, Lock::Release);
     let stop = StopRun { uuid: id(), generation: Generation(1) };
-    assert_eq!(dispatches(&commit), [Dispatch::StopRun(stop)]);
+    assert_eq!(dispatches(&commit), [Dispatch::ExpireArtifacts(Generation(1)), Dispatch::StopRun(stop)]);
     assert!(matches!(events(&commit).as_slice(), [Event::Failed(failed)] if !failed.mailed));
     assert_eq!(commit.relocation.latest_notified, None);
     assert_audited(&commit, "abort");
@@ -262,12 +262,14 @@ fn a_failed_relocation_may_be_asked_for_anew() {
     let promo_code = Some("SPRING".to_owned());
     let failed = Relocation {
         promo_code: promo_code.clone(),
+        artifact_retention_days: 7,
         ..with_status(Status::Failure, at_step(Step::Validating))
     };
     let other = "00000000-0000-4000-8000-000000000001".parse().unwrap();
     let new = retry(&failed, other, CREATOR, None, raw_file()).unwrap();
     assert_eq!((new.id, new.creator, new.owner), (other, CREATOR, OWNER));
     assert_eq!((&new.want_org_slugs, &new.promo_code), (&failed.want_org_slugs, &promo_code));
+    assert_eq!(new.artifact_retention_days, 7);
     let active = retry(&uploaded(), other, CREATOR, None, raw_file());
     assert_eq!(code(active), ErrorCode::NotFailed);
 }

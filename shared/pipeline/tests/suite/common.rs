@@ -41,6 +41,7 @@ pub(crate) fn new_relocation(source: Source) -> NewRelocation {
         want_org_slugs: vec!["acme".to_owned()],
         autopause: None,
         promo_code: None,
+        artifact_retention_days: 30,
         source,
     }
 }

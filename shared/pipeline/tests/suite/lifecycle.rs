@@ -119,7 +119,8 @@ fn an_upload_has_a_day() {
     let commit = upload_expired(&created(), now() + day).unwrap();
     assert_eq!(commit.relocation.failure_reason, Some(ErrorCode::UploadExpired.into()));
     assert_eq!((commit.lock, commit.relocation.latest_notified), (Lock::Release, Some(Notified::Failed)));
-    assert!(dispatches(&commit).is_empty(), "there is no run to stop");
+    let expiry = Dispatch::ExpireArtifacts(Generation::default());
+    assert_eq!(dispatches(&commit), [expiry], "there is no run to stop");
     assert_eq!(upload_expired(&uploaded(), now() + day), None, "it arrived");
     assert_eq!(upload_expired(&forked().relocation, now() + day), None, "a fork awaits none");
 }
@@ -139,10 +140,11 @@ fn a_failure_beside_the_run_stops_it_and_one_within_answers() {
     let code = ErrorCode::TaskDied;
     let beside = fail(&relocation, code.into(), &Cause::Pipeline("dead-letter"), now()).unwrap();
     let stop = StopRun { uuid: id(), generation: Generation(1) };
-    assert_eq!((dispatches(&beside), beside.outcome), (vec![Dispatch::StopRun(stop)], None));
+    let expiry = Dispatch::ExpireArtifacts(Generation(1));
+    assert_eq!((dispatches(&beside), beside.outcome), (vec![expiry.clone(), Dispatch::StopRun(stop)], None));
     let visit = message(OrderedTask::Importing).visit();
     let within = fail(&relocation, code.into(), &Cause::Visit(visit), now()).unwrap();
-    assert!(dispatches(&within).is_empty());
+    assert_eq!(dispatches(&within), [expiry]);
     assert_eq!(within.outcome.unwrap().0, visit);
 }
 

@@ -343,6 +343,13 @@ fn assert_follows(before: &Relocation, commit: &Commit) {
     assert_eq!(after.version, before.version.next());
     let entries = u64::try_from(commit.outbox.len()).unwrap();
     assert_eq!(after.sequence, before.sequence + entries, "every entry has a number of its own");
+    let retention = Duration::from_hours(24 * u64::from(after.artifact_retention_days));
+    let due = commit.outbox.iter().filter(|entry| matches!(entry.dispatch, Dispatch::ExpireArtifacts(_)));
+    let due: Vec<_> = due.map(|entry| (entry.dispatch.clone(), entry.time)).collect();
+    let ends = before.status.is_active() && !after.status.is_active();
+    let expected =
+        ends.then(|| (Dispatch::ExpireArtifacts(after.generation), after.date_updated + retention));
+    assert_eq!(due, Vec::from_iter(expected), "what ends expires, and nothing else does");
     let starts = commit.outbox.iter().any(|entry| matches!(entry.dispatch, Dispatch::StartRun(_)));
     let expected = if starts { before.generation.next() } else { before.generation };
     assert_eq!(after.generation, expected, "each generation has one run");

@@ -1,7 +1,7 @@
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use pipeline::port::{ByteStream, PortError, ReadObjects, WriteObjects};
+use pipeline::port::{ByteStream, PortError, ReadObjects, RemoveObjects, WriteObjects};
 use pipeline::relocation::Place;
 use platform::Objects;
 
@@ -177,4 +177,40 @@ async fn a_version_that_is_not_there_cannot_be_copied() {
     let missing = (Place::Uploads, "nothing", "none");
     let error = objects.copy(missing, (Place::Artifacts, "to")).await.expect_err("nothing to copy");
     assert!(!error.retryable());
+}
+
+#[tokio::test]
+async fn what_is_removed_is_gone_in_every_version() {
+    let Some((cell, client)) = buckets().await else { return };
+    let objects = cell.platform.objects();
+    for key in ["runs/7/in/a.tar", "runs/7/in/a.tar", "runs/7/out/b ü.tar", "runs/77/in/a.tar"] {
+        for place in [Place::Artifacts, Place::Uploads] {
+            objects.put(place, key, of(&[b"content"])).await.expect("a put");
+        }
+    }
+    let artifacts = cell.platform.config().artifacts_bucket.as_str();
+    // Somebody has removed one by hand, which leaves a marker.
+    client.delete_object().bucket(artifacts).key("runs/7/in/a.tar").send().await.expect("a marker");
+    for _ in 0..2 {
+        objects.remove(Place::Artifacts, "runs/7/").await.expect("a removal, also the second time");
+    }
+    let left = client.list_object_versions().bucket(artifacts).send().await.expect("versions");
+    let left: Vec<_> = left.versions().iter().filter_map(|version| version.key()).collect();
+    assert_eq!(left, ["runs/77/in/a.tar"]);
+    let others = objects.list(Place::Uploads, "runs/7/").await.expect("a list");
+    assert_eq!(others.len(), 2, "the other bucket has its own");
+}
+
+/// More than one request lists or removes.
+#[tokio::test]
+async fn many_objects_are_removed() {
+    let Some((cell, _)) = buckets().await else { return };
+    let objects = cell.platform.objects();
+    let puts = (0..1_050).map(|n| {
+        let objects = &objects;
+        async move { objects.put(Place::Artifacts, &format!("runs/7/{n}"), of(&[b"content"])).await }
+    });
+    stream::iter(puts).buffer_unordered(16).try_collect::<Vec<_>>().await.expect("puts");
+    objects.remove(Place::Artifacts, "runs/7/").await.expect("a removal");
+    assert_eq!(objects.list(Place::Artifacts, "runs/").await.expect("a list"), []);
 }

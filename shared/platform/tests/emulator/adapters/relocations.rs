@@ -45,6 +45,7 @@ async fn releases_no_lock_but_its_own() {
             want_org_slugs: vec!["acme".to_owned()],
             autopause: None,
             promo_code: None,
+            artifact_retention_days: 30,
             source: Source::Cell(Fork { cell: "de".to_owned(), slug: "acme".to_owned() }),
         };
         create(new, Actor::Pipeline, "2026-01-02T12:00:00Z".parse().expect("a time"))
