@@ -20,12 +20,12 @@ class EmulatorError(Exception):
     """The emulator did not start."""
 
 
-def start(state: Path) -> tuple[int, str]:
+def start(state: Path, functions_endpoint: str | None = None) -> tuple[int, str]:
     """Starts an emulator that outlives this process; answers its process id and its endpoint.
 
-    Its log and its files are in `state`.
+    Its log and its files are in `state`. Functions call `functions_endpoint` in its place, if one is given.
     """
-    port = _free_port()
+    port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     scratch = state / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def start(state: Path) -> tuple[int, str]:
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         # Functions inherit it, which is all that tells them that they are not on AWS.
-        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL": functions_endpoint or endpoint,
         # Enforces the functions' roles.
         "AUTH": "true",
         "IOT_MTLS_ENABLED": "0",
@@ -122,7 +122,8 @@ def _group_lives(pid: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,0 +1,85 @@
+"""Who is at the other end of a connection: the function, by the process that holds it (Linux, `/proc`)."""
+
+import os
+import re
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+NAME = b"AWS_LAMBDA_FUNCTION_NAME="
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A process that runs a function."""
+
+    pid: int
+    function: str
+
+    def kill(self) -> None:
+        """Ends it at once, as running out of memory does."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def peak_kib(self) -> int:
+        """The most memory that it has used, in KiB."""
+        with suppress(OSError):
+            if found := re.search(r"VmHWM:\s+(\d+) kB", (PROC / str(self.pid) / "status").read_text()):
+                return int(found[1])
+        return 0
+
+
+class Callers:
+    """Finds callers. Processes are remembered: a function's environment does not change."""
+
+    def __init__(self) -> None:
+        self._functions: dict[int, str | None] = {}
+
+    def find(self, address: tuple[str, int]) -> Caller | None:
+        """The function whose process has this end of a connection; none for a program that is no function."""
+        inode = _inode(address)
+        if inode is None:
+            return None
+        for pid, function in self._running():
+            if _holds(pid, inode):
+                return Caller(pid, function)
+        return None
+
+    def _running(self) -> list[tuple[int, str]]:
+        """The functions that run, the youngest first."""
+        pids = {int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()}
+        self._functions = {pid: name for pid, name in self._functions.items() if pid in pids}
+        for pid in pids - self._functions.keys():
+            self._functions[pid] = _function(pid)
+        return sorted(((pid, name) for pid, name in self._functions.items() if name), reverse=True)
+
+
+def _inode(address: tuple[str, int]) -> str | None:
+    """The socket of this process's peer."""
+    host, port = address
+    wanted = "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{port:04X}"
+    for line in (PROC / "net" / "tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1] == wanted:
+            return fields[9]
+    return None
+
+
+def _function(pid: int) -> str | None:
+    with suppress(OSError):
+        for variable in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+            if variable.startswith(NAME):
+                return variable[len(NAME) :].decode()
+    return None
+
+
+def _holds(pid: int, inode: str) -> bool:
+    wanted = f"socket:[{inode}]"
+    with suppress(OSError):
+        for descriptor in (PROC / str(pid) / "fd").iterdir():
+            with suppress(OSError):
+                if os.readlink(descriptor) == wanted:
+                    return True
+    return False

@@ -1,0 +1,218 @@
+"""The proxy: passes on what functions ask of the emulator, and breaks what it was told to.
+
+    python -m faults.proxy --listen 127.0.0.1:7000 --upstream 127.0.0.1:4566 --log calls.jsonl
+
+Tests speak to it under `/_faults/`: POST rules, GET or DELETE rules/<id>, GET memory/<function>.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from .callers import Caller, Callers
+from .calls import Call, call
+from .rules import Rule, Rules
+from .wire import HEAD_BYTES_MAX, Closed, Head, body, read_head
+
+CONTROL = "/_faults/"
+UNAVAILABLE = (503, {"__type": "ServiceUnavailable", "message": "a test lets this call fail"})
+THROTTLED = (400, {"__type": "ThrottlingException", "message": "a test throttles this call"})
+
+
+class Cut(Exception):
+    """The connection to the caller is to be closed without an answer."""
+
+
+class Proxy:
+    """Serves connections."""
+
+    def __init__(self, upstream: tuple[str, int], log: TextIO) -> None:
+        self._upstream = upstream
+        self._log = log
+        self._rules = Rules()
+        self._callers = Callers()
+        self._peaks: dict[str, int] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serves one connection, request after request."""
+        caller: Caller | None = None
+        looked = False
+        with suppress(Closed, Cut, ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await read_head(reader)
+                if not looked:
+                    caller, looked = self._callers.find(writer.get_extra_info("peername")), True
+                if head.get("expect"):
+                    writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                await self._one(head, caller, reader, writer)
+                await writer.drain()
+        writer.close()
+
+    async def _one(
+        self, head: Head, caller: Caller | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        method, target, _ = head.line.split(" ", 2)
+        if target.startswith(CONTROL):
+            content = b"".join([chunk async for chunk in body(head, reader, ends_with_connection=False)])
+            writer.write(_answer(*self._control(method, target.removeprefix(CONTROL), content)))
+            return
+        if caller is None:
+            await self._pass_on(head, reader, writer)
+            return
+        asked = call(caller.function, method, target, {name.lower(): value for name, value in head.headers})
+        self._peaks[caller.function] = max(self._peaks.get(caller.function, 0), caller.peak_kib())
+        rule = self._rules.broken_by(asked)
+        self._note(asked, rule)
+        if rule is None:
+            await self._pass_on(head, reader, writer)
+        else:
+            await self._break(rule, caller, asked, head, reader, writer)
+
+    async def _break(
+        self,
+        rule: Rule,
+        caller: Caller,
+        asked: Call,
+        head: Head,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        content = b"".join([chunk async for chunk in body(head, reader, ends_with_connection=False)])
+        match rule.action:
+            case "kill-before":
+                caller.kill()
+                raise Cut
+            case "kill-after":
+                await self._asked_upstream(head, content)
+                caller.kill()
+                raise Cut
+            case "cut-before":
+                raise Cut
+            case "cut-after":
+                await self._asked_upstream(head, content)
+                raise Cut
+            case "fail":
+                writer.write(_failure(asked, *UNAVAILABLE))
+            case "throttle":
+                writer.write(_failure(asked, *THROTTLED))
+            case "delay":
+                await asyncio.sleep(rule.seconds)
+                writer.write(await self._asked_upstream(head, content))
+            case "repeat":
+                await self._asked_upstream(head, content)
+                writer.write(await self._asked_upstream(head, content))
+
+    async def _pass_on(self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Passes a request and its answer on as they come, whatever their size."""
+        upstream = await asyncio.open_connection(*self._upstream, limit=HEAD_BYTES_MAX)
+        try:
+            upstream[1].write(_to_upstream(head))
+            async for chunk in body(head, reader, ends_with_connection=False):
+                upstream[1].write(chunk)
+                await upstream[1].drain()
+            answer = await read_head(upstream[0])
+            writer.write(answer.encoded(without=("connection",)))
+            if _has_body(head, answer):
+                async for chunk in body(answer, upstream[0], ends_with_connection=True):
+                    writer.write(chunk)
+                    await writer.drain()
+                if answer.get("content-length") is None and answer.get("transfer-encoding") is None:
+                    raise Cut  # Its end is told by the connection's.
+        finally:
+            upstream[1].close()
+
+    async def _asked_upstream(self, head: Head, content: bytes) -> bytes:
+        """The whole answer to a request."""
+        reader, writer = await asyncio.open_connection(*self._upstream, limit=HEAD_BYTES_MAX)
+        try:
+            writer.write(_to_upstream(head) + content)
+            answer = await read_head(reader)
+            parts = [answer.encoded(without=("connection",))]
+            if _has_body(head, answer):
+                parts += [chunk async for chunk in body(answer, reader, ends_with_connection=True)]
+            return b"".join(parts)
+        finally:
+            writer.close()
+
+    def _note(self, asked: Call, rule: Rule | None) -> None:
+        self._log.write(json.dumps(asked.as_json() | ({"broken": rule.action} if rule else {})) + "\n")
+        self._log.flush()
+
+    def _control(self, method: str, path: str, content: bytes) -> tuple[int, Any]:
+        match method, path.split("/"):
+            case "POST", ["rules"]:
+                try:
+                    return 201, vars(self._rules.add(json.loads(content)))
+                except (TypeError, ValueError) as error:
+                    return 400, {"error": str(error)}
+            case "GET", ["rules", rule_id]:
+                rule = self._rules.get(int(rule_id))
+                return (200, vars(rule)) if rule else (404, {})
+            case "DELETE", ["rules", rule_id]:
+                self._rules.remove(int(rule_id))
+                return 200, {}
+            case "GET", ["memory", function]:
+                return 200, {"peakKib": self._peaks.get(function, 0)}
+        return 404, {}
+
+
+def _to_upstream(head: Head) -> bytes:
+    return head.encoded(without=("connection", "expect"), more=(("Connection", "close"),))
+
+
+def _has_body(request: Head, answer: Head) -> bool:
+    status = int(answer.line.split(" ")[1])
+    return not request.line.startswith("HEAD ") and status not in (204, 304)
+
+
+def _answer(status: int, content: Any) -> bytes:
+    payload = json.dumps(content).encode()
+    return _framed(status, payload, "application/json")
+
+
+def _failure(asked: Call, status: int, error: dict[str, str]) -> bytes:
+    """An error in the words of the service."""
+    if asked.service != "s3":
+        return _framed(status, json.dumps(error).encode(), "application/x-amz-json-1.0")
+    code = "SlowDown" if error is THROTTLED[1] else error["__type"]
+    xml = f"<Error><Code>{code}</Code><Message>{error['message']}</Message></Error>"
+    return _framed(503, xml.encode(), "application/xml")
+
+
+def _framed(status: int, payload: bytes, kind: str) -> bytes:
+    lines: Iterator[str] = iter(
+        [f"HTTP/1.1 {status} Broken", f"Content-Type: {kind}", f"Content-Length: {len(payload)}", "", ""]
+    )
+    return "\r\n".join(lines).encode() + payload
+
+
+async def _run(listen: tuple[str, int], upstream: tuple[str, int], log: Path) -> None:
+    with log.open("a") as lines:
+        proxy = Proxy(upstream, lines)
+        server = await asyncio.start_server(proxy.serve, *listen, limit=HEAD_BYTES_MAX)
+        async with server:
+            await server.serve_forever()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def main() -> None:
+    """Serves until it is ended."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--listen", type=_address, required=True, metavar="HOST:PORT")
+    parser.add_argument("--upstream", type=_address, required=True, metavar="HOST:PORT")
+    parser.add_argument("--log", type=Path, required=True, metavar="FILE", help="a line for each call of a function")
+    arguments = parser.parse_args()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_run(arguments.listen, arguments.upstream, arguments.log))
+
+
+if __name__ == "__main__":
+    main()
