@@ -32,28 +32,32 @@ class Caller:
 
 
 class Callers:
-    """Finds callers. Processes are remembered: a function's environment does not change."""
+    """Finds callers. The processes of functions are remembered, since a function's environment does not change."""
 
     def __init__(self) -> None:
-        self._functions: dict[int, str | None] = {}
+        self._functions: dict[int, str] = {}
 
     def find(self, address: tuple[str, int]) -> Caller | None:
         """The function whose process has this end of a connection; none for a program that is no function."""
         inode = _inode(address)
         if inode is None:
             return None
-        for pid, function in self._running():
+        known = set(self._functions)
+        return self._holder(inode, known) or self._holder(inode, self._look_around() - known)
+
+    def _holder(self, inode: str, pids: set[int]) -> Caller | None:
+        # The younger a process, the likelier it has just connected.
+        for pid in sorted(pids, reverse=True):
             if _holds(pid, inode):
-                return Caller(pid, function)
+                return Caller(pid, self._functions[pid])
         return None
 
-    def _running(self) -> list[tuple[int, str]]:
-        """The functions that run, the youngest first."""
+    def _look_around(self) -> set[int]:
+        """Finds out anew which functions run. One that was just forked had another's environment a moment ago."""
         pids = {int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()}
-        self._functions = {pid: name for pid, name in self._functions.items() if pid in pids}
-        for pid in pids - self._functions.keys():
-            self._functions[pid] = _function(pid)
-        return sorted(((pid, name) for pid, name in self._functions.items() if name), reverse=True)
+        known = {pid: self._functions.get(pid) or _function(pid) for pid in pids}
+        self._functions = {pid: name for pid, name in known.items() if name}
+        return set(self._functions)
 
 
 def _inode(address: tuple[str, int]) -> str | None:
