@@ -3,7 +3,7 @@
 //! A case is an `async fn` over an empty silo that keeps the built-in catalogue. [`silo_contract!`] turns
 //! all of them into tests of the crate that has the adapter:
 //!
-//! ```ignore
+//! ```text
 //! async fn empty() -> Option<MySilo> { … } // none skips the test
 //! silo::silo_contract!(empty);
 //! ```
