@@ -17,8 +17,11 @@ from .callers import Caller, Callers
 from .calls import Call, call
 from .rules import Rule, Rules
 from .wire import HEAD_BYTES_MAX, Closed, Head, body, read_head
+from .witness import Witness
 
 CONTROL = "/_faults/"
+# As much of an answer as it takes to see why it is an error.
+ENOUGH_BYTES = 1024
 UNAVAILABLE = (503, {"__type": "ServiceUnavailable", "message": "a test lets this call fail"})
 THROTTLED = (400, {"__type": "ThrottlingException", "message": "a test throttles this call"})
 
@@ -30,9 +33,10 @@ class Cut(Exception):
 class Proxy:
     """Serves connections."""
 
-    def __init__(self, upstream: tuple[str, int], log: TextIO) -> None:
+    def __init__(self, upstream: tuple[str, int], log: TextIO, witness: Witness) -> None:
         self._upstream = upstream
         self._log = log
+        self._witness = witness
         self._rules = Rules()
         self._callers = Callers()
         self._peaks: dict[str, int] = {}
@@ -45,7 +49,8 @@ class Proxy:
             while True:
                 head = await read_head(reader)
                 if not looked:
-                    caller, looked = self._callers.find(writer.get_extra_info("peername")), True
+                    ends = (writer.get_extra_info("peername"), writer.get_extra_info("sockname"))
+                    caller, looked = self._callers.find(*ends), True
                 if head.get("expect"):
                     writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 await self._one(head, caller, reader, writer)
@@ -63,6 +68,7 @@ class Proxy:
         if caller is None:
             await self._pass_on(head, reader, writer)
             return
+        self._witness.learn(caller.function, head)
         asked = call(caller.function, method, target, {name.lower(): value for name, value in head.headers})
         self._peaks[caller.function] = max(self._peaks.get(caller.function, 0), caller.peak_kib())
         rule = self._rules.broken_by(asked)
@@ -109,17 +115,23 @@ class Proxy:
     async def _pass_on(self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Passes a request and its answer on as they come, whatever their size."""
         upstream = await asyncio.open_connection(*self._upstream, limit=HEAD_BYTES_MAX)
+        # What is asked stands in the body, except with S3, whose bodies may be of any size.
+        asked, begins, has_fields = bytearray(), b"", head.get("x-amz-target") is not None
         try:
             upstream[1].write(_to_upstream(head))
             async for chunk in body(head, reader, ends_with_connection=False):
+                asked += chunk if has_fields else b""
                 upstream[1].write(chunk)
                 await upstream[1].drain()
             answer = await read_head(upstream[0])
             writer.write(answer.encoded(without=("connection",)))
             if _has_body(head, answer):
                 async for chunk in body(answer, upstream[0], ends_with_connection=True):
+                    begins += chunk if len(begins) < ENOUGH_BYTES else b""
                     writer.write(chunk)
                     await writer.drain()
+            self._witness.note(head, bytes(asked), _status(answer), begins)
+            if _has_body(head, answer):
                 if answer.get("content-length") is None and answer.get("transfer-encoding") is None:
                     raise Cut  # Its end is told by the connection's.
         finally:
@@ -164,9 +176,12 @@ def _to_upstream(head: Head) -> bytes:
     return head.encoded(without=("connection", "expect"), more=(("Connection", "close"),))
 
 
+def _status(answer: Head) -> int:
+    return int(answer.line.split(" ")[1])
+
+
 def _has_body(request: Head, answer: Head) -> bool:
-    status = int(answer.line.split(" ")[1])
-    return not request.line.startswith("HEAD ") and status not in (204, 304)
+    return not request.line.startswith("HEAD ") and _status(answer) not in (204, 304)
 
 
 def _answer(status: int, content: Any) -> bytes:
@@ -192,7 +207,7 @@ def _framed(status: int, payload: bytes, kind: str) -> bytes:
 
 async def _run(listen: tuple[str, int], upstream: tuple[str, int], log: Path) -> None:
     with log.open("a") as lines:
-        proxy = Proxy(upstream, lines)
+        proxy = Proxy(upstream, lines, Witness(log.parent))
         server = await asyncio.start_server(proxy.serve, *listen, limit=HEAD_BYTES_MAX)
         async with server:
             await server.serve_forever()

@@ -1,6 +1,7 @@
 """Fixtures: the emulator that all tests share, and a cell of its own for each file of tests."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,14 +35,18 @@ def target(request: pytest.FixtureRequest, endpoint: str, binaries: Path) -> Ite
     state = Path(os.environ["RELOCATE_TEST_STATE"]) / account
     state.mkdir(parents=True, exist_ok=True)
     cell = deployment.deploy(account, endpoint, functions.binaries(binaries), state, parameters)
+    # For `tests/afterwards`, which looks at what all files of tests left behind.
+    (state / "outputs.json").write_text(json.dumps(cell.outputs))
     yield Target(cell, binaries)
     _silence(cell)
 
 
 @pytest.fixture(scope="module")
-def exports(target: Target, binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Exports:
-    """Makes exports for the cell."""
-    return Exports.into(tmp_path_factory.mktemp("exports"), binaries, target.public_key)
+def exports(target: Target, binaries: Path) -> Exports:
+    """Makes exports for the cell, where `tests/afterwards` finds them."""
+    folder = Path(os.environ["RELOCATE_TEST_STATE"]) / target.cell.account / "exports"
+    folder.mkdir()
+    return Exports.into(folder, binaries, target.public_key)
 
 
 def _account(name: str) -> str:
