@@ -37,9 +37,10 @@ class Callers:
     def __init__(self) -> None:
         self._functions: dict[int, str] = {}
 
-    def find(self, address: tuple[str, int]) -> Caller | None:
-        """The function whose process has this end of a connection; none for a program that is no function."""
-        inode = _inode(address)
+    def find(self, address: tuple[str, int], server: tuple[str, int]) -> Caller | None:
+        """The function whose process has this end of a connection to `server`; none for a program that is no
+        function."""
+        inode = _inode(address, server)
         if inode is None:
             return None
         known = set(self._functions)
@@ -60,15 +61,20 @@ class Callers:
         return set(self._functions)
 
 
-def _inode(address: tuple[str, int]) -> str | None:
-    """The socket of this process's peer."""
-    host, port = address
-    wanted = "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{port:04X}"
+def _inode(address: tuple[str, int], server: tuple[str, int]) -> str | None:
+    """The socket of a connection's client. Its port alone does not name it: connections to several servers, also
+    those that have ended a while ago, may have the same one."""
+    wanted = [_as_in_proc(address), _as_in_proc(server)]
     for line in (PROC / "net" / "tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[1] == wanted:
+        if fields[1:3] == wanted:
             return fields[9]
     return None
+
+
+def _as_in_proc(address: tuple[str, int]) -> str:
+    host, port = address
+    return "".join(f"{int(part):02X}" for part in reversed(host.split("."))) + f":{port:04X}"
 
 
 def _function(pid: int) -> str | None:
