@@ -2,7 +2,7 @@
 
     python -m faults.proxy --listen 127.0.0.1:7000 --upstream 127.0.0.1:4566 --log calls.jsonl
 
-Tests speak to it under `/_faults/`: POST rules, GET or DELETE rules/<id>, GET memory/<function>.
+Tests speak to it under `/_faults/`: POST or GET rules, GET or DELETE rules/<id>, GET memory/<function>.
 """
 
 import argparse
@@ -161,6 +161,8 @@ class Proxy:
                     return 201, vars(self._rules.add(json.loads(content)))
                 except (TypeError, ValueError) as error:
                     return 400, {"error": str(error)}
+            case "GET", ["rules"]:
+                return 200, [vars(rule) for rule in self._rules.all()]
             case "GET", ["rules", rule_id]:
                 rule = self._rules.get(int(rule_id))
                 return (200, vars(rule)) if rule else (404, {})

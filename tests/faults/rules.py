@@ -65,6 +65,10 @@ class Rules:
         """A rule, with what it has broken."""
         return self._rules.get(rule_id)
 
+    def all(self) -> list[Rule]:
+        """Every rule that holds."""
+        return list(self._rules.values())
+
     def remove(self, rule_id: int) -> None:
         """Ends a rule."""
         self._rules.pop(rule_id, None)
