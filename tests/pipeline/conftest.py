@@ -1,13 +1,11 @@
 """Fixtures: the emulator that all tests share, and a cell of its own for each file of tests."""
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_stack import deployment, functions
+from support.cells import deployed
 from support.exports import Exports
 from support.target import Target
 
@@ -30,15 +28,9 @@ def binaries() -> Path:
 @pytest.fixture(scope="module")
 def target(request: pytest.FixtureRequest, endpoint: str, binaries: Path) -> Iterator[Target]:
     """A cell in an account of its own. A file of tests may set `PARAMETERS` of the template for it."""
-    account = _account(request.module.__name__)
     parameters = getattr(request.module, "PARAMETERS", {})
-    state = Path(os.environ["RELOCATE_TEST_STATE"]) / account
-    state.mkdir(parents=True, exist_ok=True)
-    cell = deployment.deploy(account, endpoint, functions.binaries(binaries), state, parameters)
-    # For `tests/afterwards`, which looks at what all files of tests left behind.
-    (state / "outputs.json").write_text(json.dumps(cell.outputs))
-    yield Target(cell, binaries)
-    _silence(cell)
+    with deployed(request.module.__name__, endpoint, binaries, parameters) as target:
+        yield target
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +39,3 @@ def exports(target: Target, binaries: Path) -> Exports:
     folder = Path(os.environ["RELOCATE_TEST_STATE"]) / target.cell.account / "exports"
     folder.mkdir()
     return Exports.into(folder, binaries, target.public_key)
-
-
-def _account(name: str) -> str:
-    """Twelve digits that nobody else uses: another account is another world."""
-    return f"{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**11 + 10**11:012d}"
-
-
-def _silence(cell: deployment.Cell) -> None:
-    """Lets the emulator forget the cell's event sources, so that it does not ask them for ever."""
-    functions = cell.client("lambda")
-    for mapping in functions.get_paginator("list_event_source_mappings").paginate().search("EventSourceMappings[]"):
-        functions.delete_event_source_mapping(UUID=mapping["UUID"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,12 +83,22 @@ class Cell:
 
 def client(service: str, account: str, endpoint: str) -> Any:
     """An SDK client with all rights in an account of the emulator; the account is made by being named."""
-    return boto3.client(service, **_connection(account, endpoint))
+    return _session().client(service, **_connection(account, endpoint))
 
 
 def resource(service: str, account: str, endpoint: str) -> Any:
     """The same in the SDK's other form, which speaks of objects."""
-    return boto3.resource(service, **_connection(account, endpoint))
+    return _session().resource(service, **_connection(account, endpoint))
+
+
+_of_thread = threading.local()
+
+
+def _session() -> boto3.Session:
+    """The SDK's session, of which each thread needs one of its own."""
+    if not hasattr(_of_thread, "session"):
+        _of_thread.session = boto3.Session()
+    return _of_thread.session
 
 
 def _connection(account: str, endpoint: str) -> dict[str, Any]:
