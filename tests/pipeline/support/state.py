@@ -6,7 +6,10 @@ whose, however many relocations there are in a cell. What has to differ from one
 - a primary key as its place in the range, such as `sentry.team 3`; a key that leads elsewhere as `sentry.team elsewhere`
 - a time from the import on as `now`, or as the days since
 - a random value as its length; a suffix likewise, as in `acme-<2>`; what stands in the export is never random
-- the names that a test gives, such as those of the owner, as it says
+- the names that a test gives, such as those of the owner, as it says; they are replaced wherever they occur
+
+What an export wants and the target has already gets a suffix, or a new token. So relocations are compared whose exports
+have no unique values in common, such as those of `acme(slug)`, or in two cells.
 """
 
 import json
@@ -29,7 +32,7 @@ CATALOG = Path(__file__).resolve().parents[3] / "shared" / "catalog" / "sentry.t
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 # A run of letters and digits this long that the export does not have was made at random.
-RANDOM = re.compile(r"[A-Za-z0-9+=_-]{16,}|(?<=\$)[A-Za-z0-9+/=]{16,}")
+RANDOM = re.compile(r"(?<=\$)[A-Za-z0-9+/=]{16,}|[A-Za-z0-9+=_-]{16,}")
 # The ids of subscriptions begin with a number that may be any.
 SUBSCRIPTION = re.compile(r"\d+/[0-9a-f]{32}")
 SUFFIX = re.compile(r"(.+)-([a-z0-9]{2,12})")
