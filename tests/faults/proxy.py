@@ -87,7 +87,10 @@ class Proxy:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
+        met = rule.broken[-1]
         content = b"".join([chunk async for chunk in body(head, reader, ends_with_connection=False)])
+        if asked.service != "s3":
+            met["body"] = content.decode()
         match rule.action:
             case "kill-before":
                 caller.kill()
