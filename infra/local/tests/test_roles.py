@@ -27,10 +27,12 @@ class Roles(unittest.TestCase):
         self.assertEqual(len(set(self.roles.values())), len(self.roles))
 
     def test_who_writes_the_live_silos(self) -> None:
-        for table in ("CellTable", "ControlTable"):
+        def writers(table: str) -> set[str]:
             name = self.cell.outputs[table]
-            writers = self.allowed("dynamodb", lambda dynamodb, name=name: dynamodb.put_item(TableName=name, Item=ROW))
-            self.assertEqual(writers, {"importing", "postprocessing", "notifying-unhide", "notifying-users"})
+            return self.allowed("dynamodb", lambda dynamodb: dynamodb.put_item(TableName=name, Item=ROW))
+
+        self.assertEqual(writers("CellTable"), {"importing", "postprocessing", "notifying-unhide"})
+        self.assertEqual(writers("ControlTable"), {"importing", "notifying-users"})
 
     def test_nobody_scans(self) -> None:
         for table in ("RelocationsTable", "CellTable", "ControlTable"):
@@ -45,12 +47,13 @@ class Roles(unittest.TestCase):
         self.assertEqual(self.allowed("kms", unwrap), {"preprocessing-scan", "importing", "validation-run"})
 
     def test_only_the_api_lets_customers_write_and_only_uploads(self) -> None:
-        def into(bucket: str) -> set[str]:
+        def into(bucket: str, key: str) -> set[str]:
             name = self.cell.outputs[bucket]
-            return self.allowed("s3", lambda s3: s3.put_object(Bucket=name, Key="runs/x/in/raw", Body=b""))
+            return self.allowed("s3", lambda s3: s3.put_object(Bucket=name, Key=key, Body=b""))
 
-        self.assertEqual(into("UploadsBucket"), {"api"})
-        self.assertNotIn("api", into("ArtifactsBucket"))
+        self.assertEqual(into("UploadsBucket", "uploads/x/raw-relocation-data.tar"), {"api"})
+        self.assertEqual(into("UploadsBucket", "elsewhere"), set())
+        self.assertNotIn("api", into("ArtifactsBucket", "runs/x/in/raw-relocation-data.tar"))
 
     def allowed(self, service: str, call: Any) -> set[str]:
         """The functions whose roles may make a call, whatever comes of it."""
