@@ -76,7 +76,8 @@ def await_answer(pid: int, endpoint: str) -> None:
 def lives(pid: int) -> bool:
     """Whether this process is an emulator: after a restart of the machine, its number may be another's."""
     with contextlib.suppress(ChildProcessError):  # One of our own that has ended would stay as a zombie.
-        os.waitpid(pid, os.WNOHANG)
+        ended, _ = os.waitpid(pid, os.WNOHANG)
+        return not ended  # One that has just begun has no command line yet.
     return "ministack" in _command(pid)
 
 
