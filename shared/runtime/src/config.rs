@@ -84,6 +84,14 @@ pub enum ConfigError {
     /// It is not set, or empty.
     #[error("the environment variable {0} is not set")]
     Missing(String),
+    /// It is no number of seconds.
+    #[error("the environment variable {name} is `{value}`, which is no number of seconds")]
+    NoSeconds {
+        /// The variable.
+        name: String,
+        /// What it says.
+        value: String,
+    },
     /// It is no whole number.
     #[error("the environment variable {name} is `{value}`, which is no whole number")]
     NoNumber {
@@ -176,7 +184,7 @@ impl Config {
     /// Reads the configuration from variables, such as [`std::env::vars`].
     ///
     /// # Errors
-    /// A variable without a default is not set, or one is not a whole number that has to be.
+    /// A variable without a default is not set, or one is not the number that it has to be.
     pub fn from_env(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let env = Env(variables.into_iter().filter(|(_, value)| !value.is_empty()).collect());
         Ok(Self {
@@ -220,8 +228,13 @@ impl Env {
         value.parse().map_err(|_| ConfigError::NoNumber { name: name.to_owned(), value: value.clone() })
     }
 
+    /// In seconds, which may have a fraction.
     fn wait(&self, name: &str, default: Duration) -> Result<Duration, ConfigError> {
-        self.number(name, default.as_secs()).map(Duration::from_secs)
+        let Some(value) = self.0.get(name) else { return Ok(default) };
+        let seconds = value.parse().ok();
+        seconds
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .ok_or_else(|| ConfigError::NoSeconds { name: name.to_owned(), value: value.clone() })
     }
 
     fn waits(&self) -> Result<Waits, ConfigError> {
@@ -292,10 +305,29 @@ mod tests {
     fn a_wait_is_set_in_seconds() {
         let config = with("BACKOFF_BASE_SECONDS", "2").unwrap();
         assert_eq!(config.waits.backoff_base, Duration::from_secs(2));
-        let error = with("BACKOFF_BASE_SECONDS", "1m").unwrap_err();
+        let config = with("SLICE_SECONDS", "0.2").unwrap();
+        assert_eq!(config.waits.slice, Duration::from_millis(200));
+    }
+
+    #[test]
+    fn a_wait_is_a_number_that_time_can_have() {
+        for value in ["1m", "-1", "NaN", "inf", "1e300"] {
+            let error = with("BACKOFF_BASE_SECONDS", value).unwrap_err();
+            assert_says(
+                &error,
+                &format!(
+                    "the environment variable BACKOFF_BASE_SECONDS is `{value}`, which is no number of seconds"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn days_are_whole() {
+        let error = with("ARTIFACT_RETENTION_DAYS", "1.5").unwrap_err();
         assert_says(
             &error,
-            "the environment variable BACKOFF_BASE_SECONDS is `1m`, which is no whole number",
+            "the environment variable ARTIFACT_RETENTION_DAYS is `1.5`, which is no whole number",
         );
     }
 
