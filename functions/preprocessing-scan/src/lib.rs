@@ -11,6 +11,7 @@ use artifacts::{Located, SealedFile, blocking, file, open, refused_file, refused
 use catalog::Catalog;
 use pipeline::kinds::{FileKind, Notified};
 use pipeline::port::{PublicKey, ReadObjects, ReadRelocations, UnwrapKeys};
+use pipeline::relocation::RelocationFile;
 use pipeline::task::OrderedTask;
 use pipeline::transition::{Changes, Finished};
 use runtime::{Task, TaskContext, TaskError};
@@ -49,10 +50,12 @@ where
         let export = open(&self.objects, &self.keys, Located::of(&raw)?).await?;
         let (catalog, slugs) = (Arc::clone(&self.catalog), relocation.want_org_slugs.clone());
         let budget = Budget::of_function(self.validation_memory_bytes);
+        let proof = Some(export.proof()?);
         let usernames = blocking(move || check(&catalog, &export, slugs, budget)).await?;
         Ok(Finished::next().with(Changes {
             want_usernames: Some(usernames),
             notify: Some(Notified::Started),
+            files: vec![RelocationFile { proof, ..raw }],
             ..Changes::default()
         }))
     }

@@ -64,8 +64,8 @@ impl<R: ReadRelocations, O: WriteObjects, S> PreprocessingTransfer<R, O, S> {
         if raw.place == Place::Artifacts && raw.key == target {
             return Ok(raw);
         }
-        let Located { place, key, version, .. } = Located::of(&raw)?;
+        let Located { place, key, version, proof, .. } = Located::of(&raw)?;
         let copied = self.objects.copy((place, &key, &version), (Place::Artifacts, &target)).await?;
-        Ok(recorded(raw.kind, copied))
+        Ok(RelocationFile { proof, ..recorded(raw.kind, copied) })
     }
 }

@@ -19,7 +19,7 @@ async fn declared(bytes: u64) -> Stage {
     let stage = Stage::at(OrderedTask::UploadingComplete).await;
     let key = artifact::upload(stage.id);
     let (place, pinned, upload) = (Place::Uploads, None, None);
-    let file = RelocationFile { kind: RAW_DATA, place, key, bytes, pinned, upload };
+    let file = RelocationFile { kind: RAW_DATA, place, key, bytes, pinned, upload, proof: None };
     amend(&stage.ports.store, stage.id, vec![file], |_| ()).await;
     stage.faults.reset();
     stage

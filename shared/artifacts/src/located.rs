@@ -15,6 +15,8 @@ pub struct Located {
     pub version: String,
     /// Its size.
     pub bytes: u64,
+    /// The proof that the sealed export in it was verified, if it was; see [`crate::SealedFile::proof`].
+    pub proof: Option<String>,
 }
 
 impl Located {
@@ -23,9 +25,9 @@ impl Located {
     /// # Errors
     /// No version of it is pinned yet. The order of tasks rules that out, so a retry cannot help.
     pub fn of(file: &RelocationFile) -> Result<Self, TaskError> {
-        let RelocationFile { place, key, bytes, pinned, .. } = file.clone();
+        let RelocationFile { place, key, bytes, pinned, proof, .. } = file.clone();
         let pinned = pinned.ok_or_else(|| TaskError::permanent(format!("no version of {key} is pinned")))?;
-        Ok(Self { place, key, version: pinned.version, bytes })
+        Ok(Self { place, key, version: pinned.version, bytes, proof })
     }
 }
 
@@ -46,5 +48,6 @@ pub async fn file(
 #[must_use]
 pub fn recorded(kind: FileKind, stored: ObjectInfo) -> RelocationFile {
     let ObjectInfo { key, bytes, pinned } = stored;
-    RelocationFile { kind, place: Place::Artifacts, key, bytes, pinned: Some(pinned), upload: None }
+    let (pinned, upload, proof) = (Some(pinned), None, None);
+    RelocationFile { kind, place: Place::Artifacts, key, bytes, pinned, upload, proof }
 }

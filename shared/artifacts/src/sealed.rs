@@ -20,6 +20,17 @@ pub struct SealedFile<O> {
     verified: Verified,
 }
 
+impl<O> SealedFile<O> {
+    /// The proof that the token was verified, for the record to keep: whoever opens the same bytes with it need
+    /// not verify them again.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn proof(&self) -> Result<String, TaskError> {
+        serde_json::to_string(&self.verified).map_err(TaskError::permanent)
+    }
+}
+
 impl<O: ReadObjects + 'static> ExportSource for SealedFile<O> {
     type Reader = Plaintext<ObjectReader<O>>;
 
@@ -39,7 +50,8 @@ pub async fn index<O: ReadObjects + 'static>(objects: &Arc<O>, at: &Located) -> 
 }
 
 /// Opens a sealed export: reads the tarball's headers and key files, lets the key service unwrap the data key,
-/// and verifies the whole token, which is a pass over the file.
+/// and verifies the whole token, which is a pass over the file. With a proof that this was done before, it is not
+/// done again; a proof of other bytes or another key is refused when the export is read.
 ///
 /// # Errors
 /// A verdict with the code of what is wrong with the file; or the store or the key service failed.
@@ -57,12 +69,18 @@ where
     .await?;
     envelope.require_key(&public_key(keys).await?).map_err(refused_file)?;
     let key = data_key(keys, &envelope.wrapped_key).await?;
-    let (key, verified) = blocking(move || {
-        let mut object = object;
-        let verified = Verified::check(&mut object, &layout, &key).map_err(refused_file)?;
-        Ok((key, verified))
-    })
-    .await?;
+    let proven = at.proof.as_deref().map(serde_json::from_str).transpose().map_err(TaskError::permanent)?;
+    let (key, verified) = match proven {
+        Some(verified) => (key, verified),
+        None => {
+            blocking(move || {
+                let mut object = object;
+                let verified = Verified::check(&mut object, &layout, &key).map_err(refused_file)?;
+                Ok((key, verified))
+            })
+            .await?
+        }
+    };
     Ok(SealedFile { objects: Arc::clone(objects), at, key, verified })
 }
 

@@ -59,7 +59,10 @@ fn brittle(length: u32, break_after: usize) -> Arc<Brittle> {
 
 fn reader(objects: &Arc<Brittle>, bytes: u64) -> ObjectReader<Brittle> {
     let (key, version) = ("the key".to_owned(), "the version".to_owned());
-    ObjectReader::new(Arc::clone(objects), Located { place: Place::Uploads, key, version, bytes })
+    ObjectReader::new(
+        Arc::clone(objects),
+        Located { place: Place::Uploads, key, version, bytes, proof: None },
+    )
 }
 
 async fn read_to_end(objects: &Arc<Brittle>, bytes: u64) -> Result<Vec<u8>, TaskError> {

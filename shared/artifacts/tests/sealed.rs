@@ -22,7 +22,7 @@ use transfer::rows::RowReader;
 fn stored(objects: &MemoryObjects, content: Vec<u8>) -> Located {
     let bytes = content.len() as u64;
     let info = objects.insert(Place::Artifacts, "a file", content);
-    Located { place: Place::Artifacts, key: info.key, version: info.pinned.version, bytes }
+    Located { place: Place::Artifacts, key: info.key, version: info.pinned.version, bytes, proof: None }
 }
 
 async fn refusal(tarball: Vec<u8>) -> TaskError {
@@ -51,6 +51,31 @@ async fn what_was_sealed_is_read_again_as_often_as_wanted() {
     .await
     .unwrap();
     assert!(first == plaintext && second == plaintext);
+}
+
+/// An altered token shows whether it was verified: with the proof of what it was, it is opened all the same.
+#[tokio::test]
+async fn what_was_verified_before_is_not_verified_again() {
+    let objects = Arc::new(MemoryObjects::default());
+    let keys = TestKeys::default();
+    let tarball = keys.sealed(&Export::acme().json());
+    let proof = open(&objects, &keys, stored(&objects, tarball.clone())).await.unwrap().proof().unwrap();
+
+    let altered = stored(&objects, with_another_byte(tarball, EXPORT + 200));
+    let error = open(&objects, &keys, altered.clone()).await.err().unwrap();
+    assert!(matches!(error, TaskError::Verdict(failure) if failure.code == ErrorCode::BadToken));
+    let with_proof = Located { proof: Some(proof.clone()), ..altered };
+    assert!(open(&objects, &keys, with_proof).await.unwrap().open().is_ok());
+
+    let other = stored(&objects, keys.sealed(&Export::new().user("ada").json()));
+    let with_proof = Located { proof: Some(proof), ..other };
+    let error = open(&objects, &keys, with_proof).await.unwrap().open().err().unwrap();
+    assert!(error.to_string().contains("verified"), "{error}");
+}
+
+fn with_another_byte(mut tarball: Vec<u8>, at: usize) -> Vec<u8> {
+    tarball[at] = if tarball[at] == b'A' { b'B' } else { b'A' };
+    tarball
 }
 
 /// Where `data.key` and `export.json` begin: behind `key.pub`, each with a header of 512 bytes.

@@ -79,6 +79,7 @@ impl Fresh {
             bytes: 20 * 1024 * 1024,
             pinned: None,
             upload: Some(Upload { id: "an upload".to_owned(), file_name: "export.tar".to_owned() }),
+            proof: None,
         };
         let new = NewRelocation {
             id: self.id,
@@ -168,6 +169,7 @@ pub async fn keeps_every_field(store: &impl Store, entropy: &impl Entropy) {
                 bytes: u64::from(u32::MAX) + 1,
                 pinned: Some(Pinned { version: "v 1".to_owned(), etag: "\"e\"".to_owned() }),
                 upload: None,
+                proof: Some("a proof".to_owned()),
             }],
             ..Changes::default()
         };

@@ -124,6 +124,9 @@ pub struct RelocationFile {
     pub pinned: Option<Pinned>,
     /// The direct upload that brings it.
     pub upload: Option<Upload>,
+    /// The proof that the sealed export in it was verified. It holds for every copy of the same bytes and is
+    /// worthless without the export's data key, so that later reads need not verify them again.
+    pub proof: Option<String>,
 }
 
 /// The buckets of a cell.

@@ -89,6 +89,7 @@ impl Scene {
             bytes: 1,
             pinned: None,
             upload: None,
+            proof: None,
         };
         let new = NewRelocation {
             id: scene.id,

@@ -156,6 +156,7 @@ impl Stage {
             bytes: 1,
             pinned: None,
             upload: None,
+            proof: None,
         };
         let fork = Fork { cell: "de".to_owned(), slug: setup.slugs.first().cloned().unwrap_or_default() };
         let new = NewRelocation {
@@ -205,7 +206,7 @@ impl Stage {
         let (kind, place) = (FileKind::RawUserData, Place::Artifacts);
         let key = pipeline::artifact::input(self.id, kind);
         let pinned = Some(self.objects.insert(place, &key, content.to_vec()).pinned);
-        RelocationFile { kind, place, key, bytes: content.len() as u64, pinned, upload: None }
+        RelocationFile { kind, place, key, bytes: content.len() as u64, pinned, upload: None, proof: None }
     }
 
     /// The message that asks for the task.

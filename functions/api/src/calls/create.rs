@@ -154,6 +154,7 @@ impl<W: World> Api<W> {
             bytes: asked.file.bytes(),
             pinned: None,
             upload: upload.clone(),
+            proof: None,
         };
         let new = NewRelocation {
             id,

@@ -18,7 +18,7 @@ pub fn stored(
 ) -> RelocationFile {
     let bytes = content.len() as u64;
     let pinned = Some(objects.insert(place, key, content).pinned);
-    RelocationFile { kind, place, key: key.to_owned(), bytes, pinned, upload: None }
+    RelocationFile { kind, place, key: key.to_owned(), bytes, pinned, upload: None, proof: None }
 }
 
 /// Stores an input of the validation where it belongs.

@@ -30,6 +30,7 @@ pub(crate) fn raw_file() -> RelocationFile {
         bytes: 1_000,
         pinned: None,
         upload: None,
+        proof: None,
     }
 }
 
