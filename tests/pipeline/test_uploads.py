@@ -79,7 +79,8 @@ def test_a_file_of_another_size_than_declared_is_refused(target: Target, exports
     uuid = target.staff.create("owner-6", ["acme"], file.stat().st_size + 1)["uuid"]
     parts = target.staff.send_parts(uuid, file)
     path = f"{RELOCATIONS}{uuid}/upload/complete/"
-    assert target.staff.expect(409, "POST", path, {"parts": parts})["code"] == "size-differs"
+    for _ in range(2):
+        assert target.staff.expect(409, "POST", path, {"parts": parts})["code"] == "size-differs"
 
 
 def test_callers_are_told_apart(target: Target) -> None:

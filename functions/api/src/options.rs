@@ -12,12 +12,7 @@ pub(crate) async fn is_enabled(options: &impl Options) -> Result<bool, PortError
 
 /// How many relocations of a size class may be asked for in 24 hours; what is no number allows none.
 pub(crate) async fn daily_limit(options: &impl Options, class: SizeClass) -> Result<u64, PortError> {
-    let class = match class {
-        SizeClass::Small => "small",
-        SizeClass::Medium => "medium",
-        SizeClass::Large => "large",
-    };
-    let limit = options.option(&format!("relocation.daily-limit.{class}")).await?;
+    let limit = options.option(class.option()).await?;
     Ok(limit.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
 

@@ -1,5 +1,5 @@
-//! Every error code there is. The same code stands in the API's answers, on the record, in mails and as
-//! the name of a runbook; it never changes once released. The sentence says what happened and what to do.
+//! Every error code there is. The same code stands in the API's answers, on the record and in mails; it
+//! never changes once released. The sentence says what happened and what to do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -208,7 +208,7 @@ codes! {
     PartsMissing, "parts-missing", Permanent,
         "Parts of the upload are missing. Upload those that are named and complete it again.";
     SizeDiffers, "size-differs", Permanent,
-        "The uploaded file is not as large as was declared. Start a new relocation and declare the right size.";
+        "The uploaded parts are not as large as was declared. Upload those that differ again, or give up and declare the right size.";
     FileTooLarge, "file-too-large", Permanent,
         "The file is too large: 4 MiB within the request, 5 GiB by direct upload. Use the direct upload, or relocate fewer organizations.";
     ChangedMeanwhile, "changed-meanwhile", Transient,
@@ -247,7 +247,7 @@ impl FromStr for ErrorCode {
         Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or_else(|| UnknownName {
             kind: "error code",
             name: text.to_owned(),
-            known: "listed in the runbooks".to_owned(),
+            known: "listed in `pipeline::code`".to_owned(),
         })
     }
 }

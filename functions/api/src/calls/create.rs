@@ -1,6 +1,7 @@
 //! POST relocations: a relocation is asked for. Its file comes with the request, or by a direct upload that the
 //! answer begins.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use pipeline::code::ErrorCode;
 use pipeline::commit::Actor;
 use pipeline::ids::RelocationId;
 use pipeline::kinds::{FileKind, Provenance};
-use pipeline::port::{CountUploads, Uploads, WriteObjects};
+use pipeline::port::{CountUploads, ReadRelocations, Uploads, WriteObjects};
 use pipeline::relocation::{Place, Relocation, RelocationFile, Upload};
 use pipeline::slug;
 use pipeline::transition::admin::abandon_upload;
@@ -31,6 +32,9 @@ use crate::{Api, Caller, Refusal, World};
 
 const OWNER_LENGTH_MAX: usize = 128;
 const PROMO_CODE_LENGTH_MAX: usize = 40;
+const FILE_NAME_LENGTH_MAX: usize = 255;
+/// Far more slugs than can be relocated at once; how many may be, the scan says in its place.
+const ORGS_LENGTH_MAX: usize = 10_000;
 const DAY: Duration = Duration::from_hours(24);
 
 /// A request whose fields are as they have to be.
@@ -74,6 +78,9 @@ fn check_fields(body: CreateBody) -> Result<Asked, Refusal> {
         return Err(Refusal::field("owner", "must be a username of 1 to 128 characters"));
     }
     let orgs = fields.orgs.ok_or_else(|| Refusal::field("orgs", "is missing"))?;
+    if orgs.chars().count() > ORGS_LENGTH_MAX {
+        return Err(Refusal::field("orgs", "must have 10,000 characters at most"));
+    }
     let promo_code = fields.promo_code.filter(|code| !code.is_empty());
     if promo_code.as_ref().is_some_and(|code| code.chars().count() > PROMO_CODE_LENGTH_MAX) {
         return Err(Refusal::field("promo_code", "must have 40 characters at most"));
@@ -84,6 +91,9 @@ fn check_fields(body: CreateBody) -> Result<Asked, Refusal> {
         (None, Some(bytes)) => {
             let name = fields.file_name.filter(|name| !name.is_empty());
             let name = name.ok_or_else(|| Refusal::field("fileName", "is missing"))?;
+            if name.chars().count() > FILE_NAME_LENGTH_MAX {
+                return Err(Refusal::field("fileName", "must have 255 characters at most"));
+            }
             if bytes == 0 {
                 return Err(Refusal::field("fileSize", "must be at least 1"));
             }
@@ -100,6 +110,12 @@ fn check_fields(body: CreateBody) -> Result<Asked, Refusal> {
     Ok(Asked { owner, orgs, promo_code, file })
 }
 
+/// Each slug once, in the order in which they were asked for.
+fn distinct(slugs: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    slugs.into_iter().filter(|slug| seen.insert(slug.clone())).collect()
+}
+
 impl<W: World> Api<W> {
     /// The other checks, in their order; answers with the slugs and the owner.
     async fn check(&self, caller: &Caller, asked: &Asked) -> Result<(Vec<String>, User), Refusal> {
@@ -109,7 +125,7 @@ impl<W: World> Api<W> {
         if !caller.is_staff && asked.owner != caller.username {
             return Err(ErrorCode::OwnerNotSelf.into());
         }
-        let slugs = slug::split_list(&asked.orgs);
+        let slugs = distinct(slug::split_list(&asked.orgs));
         if !slugs.iter().all(|slug| slug::is_well_formed(slug)) {
             return Err(ErrorCode::MalformedSlug.into());
         }
@@ -118,6 +134,10 @@ impl<W: World> Api<W> {
         }
         let owner = directory::user_named(self.control.as_ref(), &asked.owner).await?;
         let owner = owner.ok_or_else(|| Refusal::from(ErrorCode::UnknownOwner))?;
+        // A name may have been another's when the token was made, an id never was.
+        if !caller.is_staff && owner.id != caller.id {
+            return Err(ErrorCode::OwnerNotSelf.into());
+        }
         Ok((slugs, owner))
     }
 
@@ -169,10 +189,14 @@ impl<W: World> Api<W> {
         let commit = new_relocation(new, Actor::User(caller.id), self.clock.now());
         let relocation = match self.commit(commit).await {
             Ok(relocation) => relocation,
-            Err(refusal) => {
-                self.give_up(&key, upload.as_ref()).await;
-                return Err(refusal);
-            }
+            // Of a commit whose answer was lost, the record tells: nobody else has its id.
+            Err(refusal) => match self.store.relocation(id).await? {
+                Some(relocation) => relocation,
+                None => {
+                    self.give_up(&key, upload.as_ref()).await;
+                    return Err(refusal);
+                }
+            },
         };
         match asked.file {
             AskedFile::Inline(content) => {

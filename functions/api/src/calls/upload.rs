@@ -49,14 +49,23 @@ pub(crate) async fn complete<W: World>(
         body.map_err(|_| Refusal::field("parts", "must list each part with `partNumber` and `etag`"))?;
     let upload = file.upload.as_ref().ok_or_else(|| Refusal::from(ErrorCode::NotUploading))?;
     let parts = all_parts(&file, parts)?;
-    match api.uploads.complete(&file.key, &upload.id, &parts).await? {
-        Some(stored) if stored.bytes != file.bytes => return Err(ErrorCode::SizeDiffers.into()),
-        Some(_) => {}
-        // An upload that is over was completed before, and its arrival is on the way.
-        None if api.uploads.parts(&file.key, &upload.id).await?.is_none() => {}
-        None => return Err(ErrorCode::PartsMissing.into()),
+    // An upload that is over was completed before, and its arrival is on the way.
+    if let Some(arrived) = api.uploads.parts(&file.key, &upload.id).await? {
+        check_size(&file, &arrived)?;
+        let completed = api.uploads.complete(&file.key, &upload.id, &parts).await?;
+        completed.ok_or_else(|| Refusal::from(ErrorCode::PartsMissing))?;
     }
     Ok(Json(api.view(relocation).await?))
+}
+
+/// Compares the size before the file is put together, while parts can still be sent anew.
+fn check_size(file: &RelocationFile, arrived: &[UploadedPart]) -> Result<(), Refusal> {
+    let is_whole = Parts::of(file.bytes).is_some_and(|parts| parts.count() as usize == arrived.len());
+    let bytes: u64 = arrived.iter().map(|part| part.bytes).sum();
+    if is_whole && bytes != file.bytes {
+        return Err(ErrorCode::SizeDiffers.into());
+    }
+    Ok(())
 }
 
 /// Whether the upload has arrived and nothing was done with it yet.

@@ -55,8 +55,10 @@ async fn fields_are_checked_first_and_by_name() {
         (json!({ "owner": "" }), "owner"),
         (json!({ "owner": "x".repeat(129) }), "owner"),
         (json!({ "orgs": null }), "orgs"),
+        (json!({ "orgs": "x".repeat(10_001) }), "orgs"),
         (json!({ "promo_code": "x".repeat(41) }), "promo_code"),
         (json!({ "fileName": null }), "fileName"),
+        (json!({ "fileName": "x".repeat(256) }), "fileName"),
         (json!({ "fileSize": null }), "file"),
         (json!({ "fileSize": 0 }), "fileSize"),
     ] {
@@ -100,11 +102,21 @@ async fn each_further_check_has_its_place() {
         let answer = stage.ask(Who::Ada, "POST", PATH, body).await;
         assert_eq!(answer.code(), (400, "malformed-slug"), "{orgs}");
     }
+    let namesake = stage.ask(Who::Namesake, "POST", PATH, direct("ada", 1)).await;
+    assert_eq!(namesake.code(), (400, "owner-not-self"), "the name is hers, the account is not");
     let unknown = stage.ask(Who::Staff, "POST", PATH, direct("nobody", 1)).await;
     assert_eq!(unknown.code(), (400, "unknown-owner"));
     stage.created(Who::Ada, 10).await;
     let busy = stage.ask(Who::Staff, "POST", PATH, direct("ada", 1)).await;
     assert_eq!(busy.code(), (409, "owner-busy"));
+}
+
+#[tokio::test]
+async fn a_slug_that_is_asked_for_twice_counts_once() {
+    let stage = Stage::new();
+    let body = json!({ "owner": "ada", "orgs": "globex,acme,globex", "fileName": "f", "fileSize": 1 });
+    let answer = stage.ask(Who::Ada, "POST", PATH, body).await;
+    assert_eq!(answer.body["wantOrgSlugs"], json!(["globex", "acme"]));
 }
 
 #[tokio::test]

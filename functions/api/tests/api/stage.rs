@@ -22,6 +22,8 @@ pub(crate) enum Who {
     Ada,
     /// Another customer: user 8, `bob`.
     Bob,
+    /// A customer who took the name that `ada` had before: user 9.
+    Namesake,
     Staff,
 }
 
@@ -34,6 +36,7 @@ impl Who {
             Self::Nobody => None,
             Self::Ada => Some(claims("7", "ada", "false")),
             Self::Bob => Some(claims("8", "bob", "false")),
+            Self::Namesake => Some(claims("9", "ada", "false")),
             Self::Staff => Some(claims("1", "admin", "true")),
         }
     }
