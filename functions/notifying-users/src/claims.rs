@@ -24,15 +24,17 @@ const CLAIMS_PER_WRITE: usize = 40;
 const ATTEMPTS_MAX: usize = 8;
 
 /// Sees to it that each user has a hash younger than an hour: one that is young enough stays, another is made
-/// anew.
+/// anew. Answers when the hash of each was made.
 pub(crate) async fn ensure(
     control: &impl Silo,
     users: &[Pk],
     now: Timestamp,
     entropy: &dyn Entropy,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Timestamp>, StoreError> {
+    // The store keeps milliseconds.
+    let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
     for _ in 0..ATTEMPTS_MAX {
-        let writes = due(control, users, now, entropy).await?;
+        let (writes, dates) = due(control, users, now, entropy).await?;
         let mut all_written = true;
         for writes in writes.chunks(CLAIMS_PER_WRITE) {
             match control.write(&Transaction { writes: writes.to_vec(), chunk: None }).await {
@@ -46,33 +48,35 @@ pub(crate) async fn ensure(
             }
         }
         if all_written {
-            return Ok(());
+            return Ok(dates);
         }
     }
     Err(StoreError::new(StoreErrorKind::Contention, "renewing claims that keep changing"))
 }
 
-/// The claims to make and to renew.
+/// The claims to make and to renew, and when that of each user was made once they are.
 async fn due(
     control: &impl Silo,
     users: &[Pk],
     now: Timestamp,
     entropy: &dyn Entropy,
-) -> Result<Vec<Write>, StoreError> {
+) -> Result<(Vec<Write>, Vec<Timestamp>), StoreError> {
     let model = model(control, CLAIM)?;
     let present = claims(control, users).await?;
     let missing = present.iter().filter(|claim| claim.is_none()).count();
     let first = if missing == 0 { 0 } else { control.reserve(model, missing as u64).await? };
     let mut next_pk = first..;
-    let mut writes = Vec::new();
+    let (mut writes, mut dates) = (Vec::new(), Vec::with_capacity(users.len()));
     for (user, claim) in users.iter().zip(present) {
+        let fresh = claim.as_ref().and_then(made_at).filter(|made| is_fresh(*made, now));
+        dates.push(fresh.unwrap_or(now));
         let mut fields = Fields::from_iter([
             ("user".to_owned(), Value::from(*user)),
             ("hash".to_owned(), hash(entropy).into()),
             ("date_added".to_owned(), format!("{now:.3}").into()),
         ]);
         match claim {
-            Some(claim) if is_fresh(&claim, now) => {}
+            Some(_) if fresh.is_some() => {}
             Some(before) => {
                 let mut renewed = before.row.fields.clone();
                 renewed.append(&mut fields);
@@ -86,13 +90,15 @@ async fn due(
             }
         }
     }
-    Ok(writes)
+    Ok((writes, dates))
 }
 
-fn is_fresh(claim: &Stored, now: Timestamp) -> bool {
-    let made = claim.row.fields.get("date_added").and_then(Value::as_str);
-    let made = made.and_then(|text| text.parse::<Timestamp>().ok());
-    made.is_some_and(|made| now.duration_since(made) < FRESH_FOR.try_into().unwrap_or_default())
+fn made_at(claim: &Stored) -> Option<Timestamp> {
+    claim.row.fields.get("date_added").and_then(Value::as_str)?.parse().ok()
+}
+
+fn is_fresh(made: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(made) < FRESH_FOR.try_into().unwrap_or_default()
 }
 
 /// 190 random bits as letters and digits. A byte is taken only where the alphabet divides it evenly, so that

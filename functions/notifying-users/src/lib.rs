@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use directory::{USER, User, Wanted, broken, inserted, model, several};
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use pipeline::code::ErrorCode;
 use pipeline::event::{ClaimRequested, Event, Recorded};
 use pipeline::ids::UserId;
@@ -53,10 +54,10 @@ impl<S: Silo, Q: SendMessages> Task for NotifyingUsers<S, Q> {
             users.iter().filter(|(_, user)| user.is_unclaimed).map(|(pk, _)| *pk).collect();
         for users in unclaimed.chunks(USERS_PER_GROUP) {
             context.fence.check().await?;
-            claims::ensure(self.control.as_ref(), users, context.now, self.entropy.as_ref())
-                .await
-                .map_err(broken)?;
-            self.ask(context, users, &slugs).await?;
+            let hashed = claims::ensure(self.control.as_ref(), users, context.now, self.entropy.as_ref());
+            let hashed = hashed.await.map_err(broken)?;
+            let claims: Vec<(Pk, Timestamp)> = users.iter().copied().zip(hashed).collect();
+            self.ask(context, &claims, &slugs).await?;
         }
         let unclaimed_emails_sent_at = Some(context.now);
         Ok(Finished::next().with(Changes { unclaimed_emails_sent_at, ..Changes::default() }))
@@ -74,8 +75,13 @@ impl<S: Silo, Q: SendMessages> NotifyingUsers<S, Q> {
 
     /// Asks for a mail to each user. A message that is sent again does no harm: who sends the mail claims it
     /// first.
-    async fn ask(&self, context: &TaskContext, users: &[Pk], slugs: &Slugs) -> Result<(), TaskError> {
-        let messages = users.iter().map(|user| self.message(&context.relocation, *user, slugs));
+    async fn ask(
+        &self,
+        context: &TaskContext,
+        claims: &[(Pk, Timestamp)],
+        slugs: &Slugs,
+    ) -> Result<(), TaskError> {
+        let messages = claims.iter().map(|claim| self.message(&context.relocation, *claim, slugs));
         let messages = messages.collect::<Result<Vec<_>, _>>().map_err(TaskError::permanent)?;
         stream::iter(messages)
             .map(|message| self.queues.send(Queue::Mail, message, Duration::ZERO))
@@ -87,7 +93,12 @@ impl<S: Silo, Q: SendMessages> NotifyingUsers<S, Q> {
 
     /// The event that asks for a mail. It goes to the queue of mails directly: 2,000 of them would not fit the
     /// transaction that an outbox entry has to be part of.
-    fn message(&self, relocation: &Relocation, user: Pk, slugs: &Slugs) -> Result<String, serde_json::Error> {
+    fn message(
+        &self,
+        relocation: &Relocation,
+        (user, hashed_at): (Pk, Timestamp),
+        slugs: &Slugs,
+    ) -> Result<String, serde_json::Error> {
         let id = relocation.id;
         let visit = Visit { generation: relocation.generation, task: Self::TASK, turn: Default::default() };
         let recorded = Recorded {
@@ -99,6 +110,7 @@ impl<S: Silo, Q: SendMessages> NotifyingUsers<S, Q> {
             event: Event::ClaimRequested(ClaimRequested {
                 user_id: UserId(user.unsigned_abs()),
                 organization_slugs: slugs.of_user(user),
+                hashed_at,
             }),
         };
         serde_json::to_string(&recorded.into_envelope(&self.cell_name)?)

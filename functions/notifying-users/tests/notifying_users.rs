@@ -76,9 +76,11 @@ async fn each_imported_user_is_asked_once() {
 
     let stage = stage().await;
     run(&stage).await;
-    let request = |user, slugs: &[&str]| ClaimRequested {
-        user_id: UserId(user),
+    let hashes = hashes(&stage).await;
+    let request = |user: u32, slugs: &[&str]| ClaimRequested {
+        user_id: UserId(user.into()),
         organization_slugs: slugs.iter().map(|slug| (*slug).to_owned()).collect(),
+        hashed_at: hashes[&user.into()].1.parse().unwrap(),
     };
     // `ada` was taken, so that the import gave a suffix: it is the new user who is asked, not ours.
     let expected = [request(9, &["acme"]), request(10, &["acme"]), request(11, &["acme", "umbrella"])];
@@ -101,6 +103,8 @@ async fn a_hash_is_used_again_for_an_hour_and_then_renewed() {
             assert!(hash.chars().all(|c| c.is_ascii_alphanumeric()), "{hash}");
             assert_eq!(hash != before[&user].0, is_renewed, "after {age:?}");
             assert_eq!(date != before[&user].1, is_renewed);
+            let request = asked(&stage).into_iter().find(|request| request.user_id.0 == user.unsigned_abs());
+            assert_eq!(request.unwrap().hashed_at, date.parse().unwrap(), "a renewed hash is mailed again");
         }
     }
 }

@@ -33,15 +33,17 @@ impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
     /// The mails that an event asks for; none for an event that is not told by mail.
     ///
     /// A relocation may fail again after it was recovered, which is told again: such a mail is named after its
-    /// event. All others are sent once in a relocation's life.
+    /// event. A claim whose hash was renewed has another link: its mail is named after the hash. All others are
+    /// sent once in a relocation's life.
     pub(crate) fn letters(&self, relocation: &Relocation, event: Event, sequence: u64) -> Vec<Letter> {
         let (kind, content) = match event {
             Event::Started(started) => ("started".to_owned(), Content::Started(started)),
             Event::Failed(failed) if failed.mailed => (format!("failed-{sequence}"), Content::Failed(failed)),
             Event::Succeeded(_) => ("succeeded".to_owned(), Content::Succeeded),
             Event::ClaimRequested(claim) => {
-                let to = claim.user_id;
-                return vec![Letter { key: format!("claim#{to}"), to, content: Content::Claim(claim) }];
+                let ClaimRequested { user_id: to, hashed_at, .. } = claim;
+                let key = format!("claim-{}#{to}", hashed_at.as_millisecond());
+                return vec![Letter { key, to, content: Content::Claim(claim) }];
             }
             _ => return Vec::new(),
         };

@@ -92,6 +92,7 @@ fn claim() -> Event {
     Event::ClaimRequested(event::ClaimRequested {
         user_id: UserId(8),
         organization_slugs: vec!["acme".to_owned()],
+        hashed_at: "2026-02-03T04:00:00Z".parse().unwrap(),
     })
 }
 
@@ -172,10 +173,12 @@ async fn a_failure_is_told_in_the_records_words() {
 #[case::a_claim_of_nobody(Event::ClaimRequested(event::ClaimRequested {
     user_id: UserId(u64::MAX),
     organization_slugs: Vec::new(),
+    hashed_at: jiff::Timestamp::UNIX_EPOCH,
 }))]
 #[case::a_claim_of_somebody_claimed(Event::ClaimRequested(event::ClaimRequested {
     user_id: OWNER,
     organization_slugs: Vec::new(),
+    hashed_at: jiff::Timestamp::UNIX_EPOCH,
 }))]
 #[tokio::test]
 async fn nothing_is_sent(#[case] event: Event) {

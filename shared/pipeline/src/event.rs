@@ -191,6 +191,8 @@ pub struct ClaimRequested {
     pub user_id: UserId,
     /// The new slugs of the organisations that came with this user.
     pub organization_slugs: Vec<String>,
+    /// When the hash was made that lets the user do so. Another hash deserves another mail.
+    pub hashed_at: Timestamp,
 }
 
 /// Data of `row.deleted`.

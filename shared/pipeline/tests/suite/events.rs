@@ -62,7 +62,7 @@ fn samples() -> Vec<Event> {
             slug: "acme".to_owned(),
             owner_id: user,
         }),
-        Event::ClaimRequested(ClaimRequested { user_id: user, organization_slugs: slugs }),
+        Event::ClaimRequested(ClaimRequested { user_id: user, organization_slugs: slugs, hashed_at: now() }),
         Event::RowDeleted(RowDeleted {
             silo: "control".to_owned(),
             table: "auth_user".to_owned(),
