@@ -8,6 +8,7 @@ mod sandbox;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use artifacts::{ValidationPlan, put_small, read_small};
 use catalog::Catalog;
@@ -16,44 +17,60 @@ use pipeline::artifact;
 use pipeline::commit::{Commit, Validate};
 use pipeline::ids::BuildId;
 use pipeline::port::{
-    Clock, CommitRelocations, Entropy, PublicKey, ReadObjects, ReadRelocations, UnwrapKeys, WriteObjects,
+    Clock, CommitRelocations, Entropy, PostponeMessages, PublicKey, Queue, ReadObjects, ReadRelocations,
+    UnwrapKeys, WriteObjects,
 };
 use pipeline::relocation::Relocation;
 use pipeline::transition::validation;
 use pipeline::validation::{Poll, Validation};
+use runtime::config::Waits;
 use runtime::telemetry::Chain;
-use runtime::{Handled, Received, TaskError, update};
+use runtime::{Backoff, Handled, Received, TaskError, update};
+use tokio::time::timeout;
 use tracing::{Instrument, error, info, info_span, warn};
+use transfer::findings::Finding;
 
 use sandbox::Sandbox;
 
 /// What a validation run needs from the world.
-pub struct ValidationRun<R, O, K> {
+pub struct ValidationRun<R, O, K, Q> {
     /// Where relocations are.
     pub store: Arc<R>,
     /// Where the run's files are.
     pub objects: Arc<O>,
     /// The key that they are sealed for.
     pub keys: K,
+    /// Where messages are postponed.
+    pub queues: Q,
     /// The models that the cell knows.
     pub catalog: Arc<Catalog>,
     /// Tells the time.
     pub clock: Box<dyn Clock>,
     /// Makes data keys, and the keys of imports.
     pub entropy: Box<dyn Entropy>,
+    /// How long to wait before a retry.
+    pub waits: Waits,
     /// The folder for temporary files.
     pub scratch: PathBuf,
 }
 
-impl<R, O, K> ValidationRun<R, O, K>
+/// What is kept of the function's time for putting the message off.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// How many findings of a step are written. Nobody reads more, and those who look for any must be able to read the
+/// file.
+const FINDINGS_MAX: usize = 1_000;
+
+impl<R, O, K, Q> ValidationRun<R, O, K, Q>
 where
     R: ReadRelocations + CommitRelocations,
     O: ReadObjects + WriteObjects + 'static,
     K: PublicKey + UnwrapKeys + Send + Sync,
+    Q: PostponeMessages,
 {
-    /// Handles a message. One that fails comes again; what cannot be mended so is reported at once, so that the
+    /// Handles a message, within the time that the function has left. One that fails comes again; what cannot be mended so is reported at once, so that the
     /// relocation goes on to its next run without waiting for this one's time to pass.
-    pub async fn handle(&self, received: &Received) -> Handled {
+    pub async fn handle(&self, received: &Received, time_left: Duration) -> Handled {
         let Validate { build, .. } = match serde_json::from_str(&received.body) {
             Ok(message) => message,
             Err(error) => {
@@ -63,7 +80,7 @@ where
         };
         let span = info_span!("validation", relocation = %build.relocation, build = %build);
         async {
-            let ended = match self.run(build).await {
+            let ended = match self.run_within(time_left.saturating_sub(RESERVE), build).await {
                 Ok(()) => self.report(build, validation::ended).await,
                 Err(TaskError::Superseded) => {
                     info!("nobody waits for this run any more");
@@ -79,12 +96,20 @@ where
                 Ok(()) => Handled::Done,
                 Err(cause) => {
                     warn!(error = %Chain(&cause), "the run is tried again");
+                    let Self { queues, entropy, waits, .. } = self;
+                    let backoff = Backoff { queues, entropy: entropy.as_ref(), waits: *waits };
+                    backoff.postpone(Queue::Validation, received, Duration::ZERO).await;
                     Handled::Failed
                 }
             }
         }
         .instrument(span)
         .await
+    }
+
+    async fn run_within(&self, limit: Duration, build: BuildId) -> Result<(), TaskError> {
+        let in_time = timeout(limit, self.run(build)).await;
+        in_time.unwrap_or_else(|_| Err(TaskError::transient("the run took longer than the function has")))
     }
 
     /// Follows the plan to its end, or to the first step that finds something wrong with the file.
@@ -98,7 +123,7 @@ where
             let done = sandbox.follow(step).await?;
             self.still_wanted(build).await?;
             let mut json = Vec::new();
-            transfer::findings::write_json(&done.findings, &mut json).map_err(TaskError::permanent)?;
+            transfer::findings::write_json(&first(done.findings), &mut json).map_err(TaskError::permanent)?;
             put_small(&*self.objects, &step.findings(build), json).await?;
             if !done.may_go_on {
                 break;
@@ -123,6 +148,16 @@ where
         let decide = |relocation: &Relocation| Ok(end(relocation, build, self.clock.now()));
         update(self.store.as_ref(), build.relocation, decide).await.map(drop)
     }
+}
+
+/// As many findings as are written, the last of which says how many are not.
+fn first(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let left_out = findings.len().saturating_sub(FINDINGS_MAX);
+    findings.truncate(FINDINGS_MAX);
+    if let Some(last) = findings.last_mut().filter(|_| left_out > 0) {
+        last.reason.push_str(&format!(" (And {left_out} more findings, which are left out.)"));
+    }
+    findings
 }
 
 /// Whether a relocation waits for this run. How long it may take is the poll's business, not the run's own.

@@ -17,9 +17,11 @@ async fn main() -> Result<(), Error> {
         catalog: artifacts::catalogue(&*objects, platform.config().catalog.as_deref()).await?,
         objects,
         keys: platform.seal_key(),
+        queues: platform.queues(),
+        waits: platform.config().waits,
         clock: Box::new(SystemClock),
         entropy: Box::new(SystemEntropy),
         scratch: std::env::temp_dir(),
     };
-    runtime::lambda::serve_queue(async |received, _| run.handle(&received).await).await
+    runtime::lambda::serve_queue(async |received, left| run.handle(&received, left).await).await
 }

@@ -20,8 +20,8 @@ use transfer::rows::RowReader;
 use crate::ValidationRun;
 
 /// An instance of its own, empty at first, in which a plan is followed.
-pub(crate) struct Sandbox<'a, R, O, K> {
-    world: &'a ValidationRun<R, O, K>,
+pub(crate) struct Sandbox<'a, R, O, K, Q> {
+    world: &'a ValidationRun<R, O, K, Q>,
     build: BuildId,
     cell: Arc<MemorySilo>,
     control: Arc<MemorySilo>,
@@ -40,14 +40,14 @@ pub(crate) struct Done {
     pub(crate) may_go_on: bool,
 }
 
-impl<'a, R, O, K> Sandbox<'a, R, O, K>
+impl<'a, R, O, K, Q> Sandbox<'a, R, O, K, Q>
 where
     R: ReadRelocations,
     O: ReadObjects + WriteObjects + 'static,
     K: PublicKey + UnwrapKeys + Send + Sync,
 {
     pub(crate) async fn prepare(
-        world: &'a ValidationRun<R, O, K>,
+        world: &'a ValidationRun<R, O, K, Q>,
         build: BuildId,
         want_org_slugs: Vec<String>,
     ) -> Result<Self, TaskError> {

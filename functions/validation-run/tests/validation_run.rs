@@ -7,9 +7,9 @@
     reason = "a test stops at the first surprise"
 )]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use artifacts::ValidationPlan;
 use artifacts::testing::{RAW_DATA, TestKeys, amend, input};
@@ -18,11 +18,12 @@ use pipeline::artifact::{self, Folder};
 use pipeline::commit::Validate;
 use pipeline::ids::{BuildId, RelocationId};
 use pipeline::kinds::{FileKind, Status, ValidationStatus};
-use pipeline::memory::{MemoryObjects, MemoryRelocations, SeededEntropy, When};
+use pipeline::memory::{Faults, MemoryObjects, MemoryQueues, MemoryRelocations, SeededEntropy, When};
 use pipeline::port::{Clock, Entropy, ReadObjects};
 use pipeline::relocation::Place;
 use pipeline::task::OrderedTask;
 use pipeline::validation::{Attempt, Validation};
+use runtime::config::Waits;
 use runtime::{Handled, Received};
 use serde_json::{Value, json};
 use silo::{Filter, ImportFlags, MemorySilo, Row, Silos};
@@ -122,13 +123,17 @@ async fn stage() -> Stage {
     stage_of(&["acme"], &["eve"], &Instance::grown_from(&rows).await, &Export::acme().json()).await
 }
 
-type Run = ValidationRun<MemoryRelocations, MemoryObjects, TestKeys>;
+type Run = ValidationRun<MemoryRelocations, MemoryObjects, TestKeys, MemoryQueues>;
+
+const TIME: Duration = Duration::from_secs(300);
 
 fn run_in(stage: &Stage) -> Run {
     ValidationRun {
         store: Arc::clone(&stage.ports.store),
         objects: Arc::clone(&stage.objects),
         keys: TestKeys::default(),
+        queues: MemoryQueues::with_faults(Faults::default()),
+        waits: Waits::default(),
         catalog: Catalog::builtin(),
         clock: Box::new(stage.clock.clone()),
         entropy: Box::new(SeededEntropy::default()),
@@ -142,7 +147,7 @@ fn build(stage: &Stage) -> BuildId {
 
 async fn deliver(stage: &Stage, run: &Run) -> Handled {
     let body = serde_json::to_string(&Validate { uuid: stage.id, build: build(stage) }).unwrap();
-    run.handle(&Received { body, receipt: "the receipt".to_owned(), deliveries: 1 }).await
+    run.handle(&Received { body, receipt: "the receipt".to_owned(), deliveries: 1 }, TIME).await
 }
 
 async fn deliver_to_new(stage: &Stage) -> Handled {
@@ -321,27 +326,39 @@ async fn a_key_service_that_does_not_answer_is_asked_again() {
     let run = run_in(&stage);
     run.keys.set_unreachable(true);
     assert_eq!(deliver(&stage, &run).await, Handled::Failed);
+    let [postponed] = run.queues.postponed().try_into().unwrap();
+    assert!(postponed.delay <= Waits::default().backoff_base, "{postponed:?}");
     run.keys.set_unreachable(false);
     assert_eq!(deliver(&stage, &run).await, Handled::Done);
     assert!(attempt(&stage).await.ended_at.is_some());
 }
 
 #[tokio::test]
+async fn a_run_that_takes_too_long_says_so_while_it_can() {
+    let stage = stage().await;
+    let run = run_in(&stage);
+    let body = serde_json::to_string(&Validate { uuid: stage.id, build: build(&stage) }).unwrap();
+    let received = Received { body, receipt: "the receipt".to_owned(), deliveries: 1 };
+    assert_eq!(
+        run.handle(&received, Duration::from_secs(5)).await,
+        Handled::Failed,
+        "no time is left to run in"
+    );
+    assert_eq!(run.queues.postponed().len(), 1);
+    assert_eq!(attempt(&stage).await.ended_at, None);
+}
+
+#[tokio::test]
 async fn a_message_that_makes_no_sense_becomes_a_dead_letter() {
     let stage = stage().await;
     let received = Received { body: "?".to_owned(), receipt: String::new(), deliveries: 1 };
-    assert_eq!(run_in(&stage).handle(&received).await, Handled::Failed);
+    assert_eq!(run_in(&stage).handle(&received, TIME).await, Handled::Failed);
 }
 
 /// A real export moves into an instance that has every one of its rows already.
 #[tokio::test]
 async fn a_real_export_harms_nobody_in_an_instance_that_is_its_twin() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/reference/exports/release-24.7.0.json");
-    let Ok(raw) = std::fs::read(path) else {
-        eprintln!("skipped: the reference data is not beside this checkout");
-        return;
-    };
+    let Some(raw) = outside::reference_bytes("exports/release-24.7.0.json") else { return };
     let rows: Vec<Value> = serde_json::from_slice(&raw).unwrap();
     let usernames = rows.iter().filter(|row| row["model"] == "sentry.user");
     let usernames: Vec<&str> = usernames.map(|row| row["fields"]["username"].as_str().unwrap()).collect();
