@@ -73,7 +73,7 @@ where
     /// Handles an invocation; `read` says what the store's records hold.
     ///
     /// # Errors
-    /// The sweep could not read the outbox.
+    /// The sweep could not read the outbox, or could not send what is due: nobody else will, so that an alarm is due.
     pub async fn handle<T>(
         &self,
         invocation: &Invocation<T>,
@@ -96,7 +96,7 @@ where
     /// Sends what is older than the sweep's age. How many entries were sent.
     ///
     /// # Errors
-    /// The outbox could not be read.
+    /// The outbox could not be read; or entries could not be sent, after all others of their page were.
     pub async fn sweep(&self) -> Result<usize, PortError> {
         let now = self.clock.now();
         let before = now.saturating_sub(self.sweep_age).unwrap_or(now);
@@ -110,7 +110,12 @@ where
             // A page of entries that cannot be sent would come again for ever.
             if found < ENTRIES_PER_PAGE || sent == 0 {
                 info!(swept, "the outbox was swept");
-                return Ok(swept);
+                return match found - sent {
+                    0 => Ok(swept),
+                    left => {
+                        Err(PortError::transient("sweep the outbox", format!("{left} entries stay in it")))
+                    }
+                };
             }
         }
     }

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use pipeline::commit::OutboxEntry;
 use pipeline::ids::RelocationId;
 use pipeline::port::{Outbox, PortError};
+use runtime::telemetry::Chain;
 use serde::Deserialize;
+use tracing::error;
 
 use super::item::{ENTRY, OUTBOX, text};
 use super::{Relocations, keys};
@@ -25,10 +27,10 @@ impl Outbox for Relocations {
         let (found, _) = self.table.page(query, limit).await.map_err(failed(action))?;
         let items = self.table.get_many(found.iter().filter_map(Key::of_item).collect()).await;
         let items = items.map_err(failed(action))?;
-        let mut entries = items
-            .iter()
-            .map(|item| text(item, ENTRY).map_err(unreadable(action)).and_then(parse))
-            .collect::<Result<Vec<_>, _>>()?;
+        // One that another version wrote, and that this one cannot read, must not hold up all others.
+        let read = items.iter().map(|item| text(item, ENTRY).map_err(unreadable(action)).and_then(parse));
+        let skip = |error: &PortError| error!(error = %Chain(error), "an entry of the outbox is skipped");
+        let mut entries: Vec<OutboxEntry> = read.filter_map(|entry| entry.inspect_err(skip).ok()).collect();
         entries.sort_by_key(|entry| (entry.time, entry.relocation, entry.sequence));
         Ok(entries)
     }
