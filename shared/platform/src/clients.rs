@@ -6,8 +6,11 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
 /// The longest silence after a request. The SDK waits for ever, so that a connection that dies unnoticed would
-/// take the whole time of a function; copying a part of an object is what takes longest.
-const SILENCE: Duration = Duration::from_secs(60);
+/// take the whole time of a function, a minute for most; with this, there is time left for another try.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// The longest silence of S3, which has much to do when it copies a part of an object.
+pub(crate) const SILENCE_OF_S3: Duration = Duration::from_secs(60);
 
 /// The configuration that every client is made from: region, credentials and endpoint come from the environment,
 /// as every AWS tool reads them.

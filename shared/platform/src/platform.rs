@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use catalog::Catalog;
 use runtime::Ports;
 use runtime::config::{Config, MailConfig};
 
+use crate::clients::SILENCE_OF_S3;
 use crate::{
     DirectUploads, DynamoSilo, Events, Machine, Mailer, Objects, Queues, Relocations, SealKey, SystemClock,
     SystemEntropy, configuration,
@@ -113,7 +115,9 @@ impl Platform {
     /// An endpoint of one's own has no host name for each bucket, so the bucket's name goes into the path.
     fn s3(&self) -> aws_sdk_s3::Client {
         let has_endpoint = self.aws.endpoint_url().is_some();
+        let timeouts = TimeoutConfig::builder().read_timeout(SILENCE_OF_S3).build();
         let config = aws_sdk_s3::config::Builder::from(&self.aws).force_path_style(has_endpoint);
+        let config = config.timeout_config(timeouts);
         aws_sdk_s3::Client::from_conf(config.build())
     }
 }
