@@ -101,6 +101,7 @@ fn a_main_is_short_and_every_function_is_in_the_template() {
         let lines =
             main.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"));
         assert!(lines.count() <= 25, "{function}: main.rs has logic");
-        assert!(template.contains(function), "{function} is not in the template");
+        let code = format!("CodeUri: ../target/lambda/{function}/\n");
+        assert!(template.contains(&code), "{function} is not in the template");
     }
 }
