@@ -5,8 +5,8 @@ use pipeline::task::OrderedTask;
 use pipeline::transition::{Finished, Outcome};
 use runtime::{Task, TaskContext, TaskError};
 
-/// The task. A fork's request to the other cell leaves with the record that asks for it, through the outbox, so
-/// that nothing is to be sent here.
+/// The task. A fork's request to the other cell leaves with the record that asks for it, so that nothing is to be
+/// sent here; what carries it there, and the timeout of its reply, are still to be built.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UploadingStart;
 

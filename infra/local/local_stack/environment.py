@@ -20,9 +20,13 @@ def ensure(name: str) -> Path:
     wanted = hashlib.sha256(_text(requirements).encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"making the virtual environment {name} …", file=sys.stderr, flush=True)
-        venv.create(folder, clear=True, with_pip=True)
+        try:
+            venv.create(folder, clear=True, with_pip=True)
+        except subprocess.CalledProcessError:
+            sys.exit("this Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv")
         install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, "--requirement", requirements], check=True)
+        if subprocess.run([*install, "--requirement", requirements], check=False).returncode:
+            sys.exit(f"the packages of {requirements.name} cannot be installed; is the package index reachable?")
         stamp.write_text(wanted)
     return folder / "bin"
 

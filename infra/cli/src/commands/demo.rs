@@ -3,6 +3,9 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser as _;
+use clap::value_parser;
+
 use crate::Exit;
 use crate::demo::{DemoOptions, demo};
 use crate::error::CliError;
@@ -15,8 +18,8 @@ use crate::terminal::Terminal;
 /// each task took, which mails were sent and where the artifacts are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How many organisations the generated export has; 5 are about 1,000 rows
-    #[arg(long, value_name = "N", default_value = "5")]
+    /// How many organisations the generated export has, 20 at most; 5 are about 1,000 rows
+    #[arg(long, value_name = "N", default_value = "5", value_parser = value_parser!(u32).range(1..=20).try_map(NonZeroU32::try_from))]
     orgs: NonZeroU32,
     /// Relocate this file instead: JSON, which is sealed with the stack's key, or sealed with it already
     #[arg(long, value_name = "FILE")]
