@@ -76,6 +76,8 @@ pub struct Progress {
     pub rows_done: u64,
     /// Rows in the file, but for those of models that the catalogue does not know.
     pub rows_total: u64,
+    /// Batches that this call has written; those that it found written do not count.
+    pub batches_written: u64,
 }
 
 /// Whether an import goes on.
@@ -148,6 +150,7 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
         chunks: load_chunks(silos, &plan).await?,
         pk_map: PkMap::new(catalog),
         known: Known::default(),
+        batches_written: 0,
         report: ImportReport { unknown_models: census.unknown_models().clone(), ..ImportReport::default() },
     };
     let mut finished = true;
@@ -239,6 +242,7 @@ struct Importer<'a, S> {
     chunks: HashMap<ChunkPosition, ImportChunk>,
     pk_map: PkMap,
     known: Known,
+    batches_written: u64,
     report: ImportReport,
 }
 
@@ -264,7 +268,11 @@ impl<S: Silo> Importer<'_, S> {
             let Some(model) = self.catalog.find(&batch.model).filter(|model| Pass::of(model) == pass) else {
                 continue;
             };
-            let progress = Progress { rows_done: self.report.rows_done(), rows_total: self.rows_total };
+            let progress = Progress {
+                rows_done: self.report.rows_done(),
+                rows_total: self.rows_total,
+                batches_written: self.batches_written,
+            };
             if watch.proceed(progress).await == Proceed::Stop {
                 return Ok(false);
             }
@@ -389,6 +397,7 @@ impl<S: Silo> Importer<'_, S> {
             ));
         };
         self.replicate(model, &chunk).await?;
+        self.batches_written += 1;
         Ok(chunk)
     }
 
