@@ -3,7 +3,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use silo::{Fields, Pk};
 
 /// One row as a file has it.
@@ -14,7 +15,33 @@ pub struct FileRow {
     /// Its primary key in the file.
     pub pk: Pk,
     /// Its fields.
+    #[serde(deserialize_with = "distinct_fields")]
     pub fields: Fields,
+}
+
+/// Reads fields, each of which may be given once: of two values, nobody can tell which was checked.
+fn distinct_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
+    struct Distinct;
+
+    impl<'de> Visitor<'de> for Distinct {
+        type Value = Fields;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Fields, A::Error> {
+            let mut fields = Fields::new();
+            while let Some((name, value)) = entries.next_entry()? {
+                if fields.insert(name, value).is_some() {
+                    return Err(A::Error::custom("a field is given twice"));
+                }
+            }
+            Ok(fields)
+        }
+    }
+
+    deserializer.deserialize_map(Distinct)
 }
 
 /// How much of a hostile file is looked at before it is refused (DESIGN §5).
@@ -278,7 +305,7 @@ impl<R: Read> RowReader<R> {
 
 fn problem(error: &serde_json::Error) -> &'static str {
     if error.is_data() {
-        "it needs a `model` (text), a `pk` (a whole number) and `fields` (an object)"
+        "it needs a `model` (text), a `pk` (a whole number) and `fields` (an object, each field once)"
     } else {
         "it is not valid JSON"
     }

@@ -7,6 +7,7 @@ use catalog::{Catalog, Model, ModelId, Tenancy};
 use serde_json::Value;
 use silo::{Fields, Filter, Pk};
 
+use crate::import::report::count_unknown;
 use crate::rows::{FileRow, ReadError, RowReader};
 
 /// What a file holds.
@@ -46,7 +47,7 @@ impl Census {
                     }
                 }
                 None if catalog.is_removed_model(&row.model) => {}
-                None => *unknown.entry(row.model).or_insert(0) += 1,
+                None => count_unknown(&mut unknown, &row.model),
             }
         }
         Ok(Census { counts, unknown, admitted: graph.map(|graph| graph.admitted(filter)) })
@@ -88,16 +89,19 @@ struct Table {
     keys: Vec<Box<[Option<Pk>]>>,
 }
 
+/// What a filter knows of a value, which it only ever compares: as much for a name of a megabyte as for any other.
+type Digest = [u8; 16];
+
 /// The few values besides keys that a filter looks at, in the order of the file.
 #[derive(Default)]
 struct Names {
-    users: Vec<(Pk, String)>,
-    organizations: Vec<(Pk, String)>,
+    users: Vec<(Pk, Digest)>,
+    organizations: Vec<(Pk, Digest)>,
     members: Vec<(Pk, Pk)>,
     /// Values of the fields that name rows of another model: (model, owning user, value in lower case).
-    used: Vec<(ModelId, Option<Pk>, String)>,
+    used: Vec<(ModelId, Option<Pk>, Digest)>,
     /// For models that are named by values: the value of each row.
-    named: HashMap<ModelId, Vec<String>>,
+    named: HashMap<ModelId, Vec<Digest>>,
 }
 
 /// Rows by model and position.
@@ -154,14 +158,14 @@ impl<'a> Graph<'a> {
         }
         chosen.insert(self.tenancy.user.model, self.positions(self.tenancy.user.model, &users));
         for (model, values) in &self.names.named {
-            let used: HashSet<&str> = self
+            let used: HashSet<Digest> = self
                 .names
                 .used
                 .iter()
                 .filter(|(used, owner, _)| used == model && owner.is_none_or(|owner| users.contains(&owner)))
-                .map(|(.., value)| value.as_str())
+                .map(|(.., value)| *value)
                 .collect();
-            let rows = values.iter().zip(0..).filter(|(value, _)| used.contains(value.as_str()));
+            let rows = values.iter().zip(0..).filter(|(value, _)| used.contains(*value));
             chosen.insert(*model, rows.map(|(_, position)| position).collect());
         }
         chosen
@@ -243,10 +247,10 @@ impl<'a> Graph<'a> {
 impl Names {
     fn add(&mut self, catalog: &Catalog, tenancy: &Tenancy, model: &Model, row: &FileRow) {
         if model.id == tenancy.user.model {
-            self.users.push((row.pk, text(&row.fields, &tenancy.user.field)));
+            self.users.push((row.pk, digest(text(&row.fields, &tenancy.user.field))));
         }
         if model.id == tenancy.organization.model {
-            self.organizations.push((row.pk, text(&row.fields, &tenancy.organization.field)));
+            self.organizations.push((row.pk, digest(text(&row.fields, &tenancy.organization.field))));
         }
         if model.id == tenancy.member_user.model {
             let key = |field: &str| row.fields.get(field).and_then(Value::as_i64);
@@ -259,12 +263,13 @@ impl Names {
         for named in catalog.models().iter().filter(|named| !named.used_by.is_empty()) {
             for path in named.used_by.iter().filter(|path| path.model == model.id) {
                 let owner = owner(tenancy, model, row);
-                self.used.push((named.id, owner, text(&row.fields, &path.field).to_lowercase()));
+                self.used.push((named.id, owner, digest(&text(&row.fields, &path.field).to_lowercase())));
             }
         }
         if let (false, Some(unique)) = (model.used_by.is_empty(), model.uniques.first()) {
             let field = unique.fields.first().map(String::as_str).unwrap_or_default();
-            self.named.entry(model.id).or_default().push(text(&row.fields, field).to_lowercase());
+            let value = digest(&text(&row.fields, field).to_lowercase());
+            self.named.entry(model.id).or_default().push(value);
         }
     }
 }
@@ -278,13 +283,19 @@ fn owner(tenancy: &Tenancy, model: &Model, row: &FileRow) -> Option<Pk> {
     row.fields.get(&key.field).and_then(Value::as_i64)
 }
 
-fn named<'a>(rows: &'a [(Pk, String)], wanted: &'a [String]) -> impl Iterator<Item = Pk> + 'a {
-    let wanted: HashSet<&str> = wanted.iter().map(String::as_str).collect();
-    rows.iter().filter(move |(_, name)| wanted.contains(name.as_str())).map(|(pk, _)| *pk)
+fn named<'a>(rows: &'a [(Pk, Digest)], wanted: &[String]) -> impl Iterator<Item = Pk> + use<'a> {
+    let wanted: HashSet<Digest> = wanted.iter().map(|name| digest(name)).collect();
+    rows.iter().filter(move |(_, name)| wanted.contains(name)).map(|(pk, _)| *pk)
 }
 
-fn text(fields: &Fields, field: &str) -> String {
-    fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+fn text<'a>(fields: &'a Fields, field: &str) -> &'a str {
+    fields.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn digest(text: &str) -> Digest {
+    let mut digest = Digest::default();
+    blake3::Hasher::new().update(text.as_bytes()).finalize_xof().fill(&mut digest);
+    digest
 }
 
 fn mark(marks: &Marks, model: ModelId, position: u32) -> Option<bool> {

@@ -33,10 +33,14 @@ pub use census::Census;
 pub use error::{FailedRow, ImportError, ImportErrorKind};
 pub use pk_map::PkMap;
 pub use plan::{ImportRequest, TRANSACTION_ITEMS_MAX};
-pub use report::{DROPPED_LISTED_MAX, DropReason, Dropped, ImportReport, ModelReport, Renamed};
+pub use report::{
+    DROPPED_LISTED_MAX, DropReason, Dropped, ImportReport, ModelReport, Renamed, UNKNOWN_NAME_BYTES_MAX,
+    UNKNOWN_NAMED_MAX, UNKNOWN_OTHERS,
+};
 
 use batches::{Batch, Batches};
 use error::RowProblem;
+use report::count_unknown;
 use row::{Candidate, Prepared, RowContext};
 use settle::{Known, Settled, Settler};
 
@@ -311,8 +315,7 @@ impl<S: Silo> Importer<'_, S> {
             match prepared {
                 Prepared::Candidate(candidate) => {
                     for field in &candidate.unknown_fields {
-                        *self.report.unknown_fields.entry(format!("{}.{field}", model.name)).or_insert(0) +=
-                            1;
+                        count_unknown(&mut self.report.unknown_fields, &format!("{}.{field}", model.name));
                     }
                     candidates.push(candidate);
                 }

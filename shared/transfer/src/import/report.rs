@@ -8,6 +8,23 @@ use silo::{ImportKind, Pk};
 /// How many dropped rows are listed one by one; all are counted.
 pub const DROPPED_LISTED_MAX: usize = 10_000;
 
+/// How many unknown models, and how many unknown fields, are named. A hostile file has as many as it has rows.
+pub const UNKNOWN_NAMED_MAX: usize = 1_000;
+
+/// The longest unknown name that is kept, in bytes.
+pub const UNKNOWN_NAME_BYTES_MAX: usize = 200;
+
+/// What all other unknown names count as.
+pub const UNKNOWN_OTHERS: &str = "…";
+
+/// Counts a row that has a name which the catalogue does not know.
+pub(crate) fn count_unknown(names: &mut BTreeMap<String, u64>, name: &str) {
+    let is_kept =
+        names.contains_key(name) || names.len() < UNKNOWN_NAMED_MAX && name.len() <= UNKNOWN_NAME_BYTES_MAX;
+    let name = if is_kept { name } else { UNKNOWN_OTHERS };
+    *names.entry(name.to_owned()).or_insert(0) += 1;
+}
+
 /// Everything worth knowing about an import: counts by model, and what happened to single rows.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
@@ -17,9 +34,9 @@ pub struct ImportReport {
     pub renamed: Vec<Renamed>,
     /// Rows that were not imported although scope and filter admit them, up to [`DROPPED_LISTED_MAX`].
     pub dropped: Vec<Dropped>,
-    /// Rows of models that the catalogue does not know, by model.
+    /// Rows of models that the catalogue does not know, by model, up to [`UNKNOWN_NAMED_MAX`].
     pub unknown_models: BTreeMap<String, u64>,
-    /// Fields that the catalogue does not know, by model and field, with the number of rows that had them.
+    /// Fields that the catalogue does not know, by model and field, with the number of rows that had them; as many.
     pub unknown_fields: BTreeMap<String, u64>,
 }
 
@@ -130,5 +147,25 @@ impl ImportReport {
                 + model.dropped
         };
         self.models.values().map(rows).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_are_counted_and_the_first_are_kept() {
+        let mut names = BTreeMap::new();
+        let rows = 3 * UNKNOWN_NAMED_MAX;
+        for round in 0..rows {
+            count_unknown(&mut names, &format!("model-{round}"));
+            count_unknown(&mut names, "model-0");
+        }
+        count_unknown(&mut names, &"long".repeat(UNKNOWN_NAME_BYTES_MAX));
+        assert_eq!(names.len(), UNKNOWN_NAMED_MAX + 1);
+        assert_eq!(names.values().sum::<u64>(), 2 * rows as u64 + 1);
+        assert_eq!(names["model-0"], rows as u64 + 1);
+        assert_eq!(names[UNKNOWN_OTHERS], (rows - UNKNOWN_NAMED_MAX) as u64 + 1);
     }
 }
