@@ -114,6 +114,7 @@ class Proxy:
             case "repeat":
                 await self._asked_upstream(head, content)
                 writer.write(await self._asked_upstream(head, content))
+        met["answered"] = True
 
     async def _pass_on(self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Passes a request and its answer on as they come, whatever their size."""
