@@ -47,6 +47,18 @@ class TaskTable(unittest.TestCase):
             wanted = attempts * (limit + self.parameters["BackoffCapSeconds"]) + 60
             self.assertEqual(self.parameters[parameter], wanted, name)
 
+    def test_every_state_that_waits_ends_in_a_reported_failure(self) -> None:
+        waiting = {name for name, state in self.states.items() if state["Type"] == "Task"} - {"ReportFailure"}
+        self.assertEqual(waiting, {name for name, *_ in self.tasks})
+        for name in waiting:
+            (catch,) = self.states[name]["Catch"]
+            self.assertIn("TimeoutSeconds", self.states[name], name)
+            self.assertEqual((catch["ErrorEquals"], catch["Next"]), (["States.ALL"], "ReportFailure"), name)
+        # What reports a failure waits for nobody's answer, and ends the run whatever becomes of the report.
+        report = self.states["ReportFailure"]
+        self.assertTrue(report["Resource"].endswith(":sqs:sendMessage"))
+        self.assertEqual((report["Next"], self.states["Failed"]["Type"]), ("Failed", "Fail"))
+
     def test_a_queue_outlasts_its_function_and_its_attempts(self) -> None:
         facts = self.template["Mappings"]["Function"]
         default = self.template["Globals"]["Function"]["Timeout"]
