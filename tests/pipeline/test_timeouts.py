@@ -10,7 +10,7 @@ from support.target import Source, Target
 from support.waiting import eventually
 from test_success import TASKS
 
-# One task for each of the machine's timeouts; the last first, so that relocations pass those whose queues are still read.
+# One task for each of the machine's timeouts; the last first, so that relocations pass the queues that are still read.
 SILENT = ["importing", "validating_poll", "preprocessing_scan", "uploading_complete"]
 SECONDS = "10"
 PARAMETERS = {

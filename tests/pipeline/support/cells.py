@@ -41,8 +41,8 @@ def _account(name: str) -> str:
 def _come_to_rest(target: Target) -> None:
     """Nothing hangs: whatever a test has done, no run of the state machine waits for ever.
 
-    A relocation that is paused, or has not got its file, has no run. One that has a run goes on or fails, so that its run
-    ends; a test that stops it on purpose, by disabling a queue, enables the queue again.
+    A relocation that is paused, or has not got its file, has no run. One that has a run goes on or fails, so that its
+    run ends; a test that stops it on purpose, by disabling a queue, enables the queue again.
     """
     eventually(lambda: not running(target), REST_SECONDS, "no run of the state machine is left")
 
