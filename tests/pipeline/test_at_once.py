@@ -109,12 +109,11 @@ def test_two_runs_of_a_generation_do_as_one(target: Target, exports: Exports, al
     """The machine cannot have two runs of one name; two of different names stand for whatever may send twice."""
     number = OTHERS + 4
     queue = target.source("uploading-start")
-    queue.enable(False)
-    uuid = submit(target, exports, number)
-    eventually(lambda: queue.waiting() == 1, what="the first run has come to its first task")
-    start_run(target, uuid, "again")
-    eventually(lambda: queue.waiting() == 2, what="so has the second")
-    queue.enable(True)
+    with queue.held():
+        uuid = submit(target, exports, number)
+        eventually(lambda: queue.waiting() == 1, what="the first run has come to its first task")
+        start_run(target, uuid, "again")
+        eventually(lambda: queue.waiting() == 2, what="so has the second")
 
     assert relocated(target, uuid, number) == alone
     eventually(lambda: set(statuses(target, uuid).values()) == {"SUCCEEDED"}, what="both runs end")
@@ -129,18 +128,17 @@ def test_a_message_that_is_handled_twice_at_once_has_one_outcome(
 ) -> None:
     function = task.replace("_", "-")
     queue = target.source(function)
-    queue.enable(False)
-    uuid = submit(target, exports, number)
-    sqs = target.cell.client("sqs")
-    eventually(lambda: queue.waiting() == 1, what=f"the relocation is before {task}")
-    (message,) = sqs.receive_message(QueueUrl=queue.url, VisibilityTimeout=600)["Messages"]
-    event = json.dumps({"Records": [{"messageId": "1", "receiptHandle": "1", "body": message["Body"]}]})
-    # So that the second begins before the first has ended.
-    with Faults().broken(target.cell.function(function), "delay", seconds=0.3, every=True, service="dynamodb"):
-        answers = at_once(2, lambda: invoke(target, function, event))
-    assert answers == [{"batchItemFailures": []}] * 2
-    sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
-    queue.enable(True)
+    with queue.held():
+        uuid = submit(target, exports, number)
+        sqs = target.cell.client("sqs")
+        eventually(lambda: queue.waiting() == 1, what=f"the relocation is before {task}")
+        (message,) = sqs.receive_message(QueueUrl=queue.url, VisibilityTimeout=600)["Messages"]
+        event = json.dumps({"Records": [{"messageId": "1", "receiptHandle": "1", "body": message["Body"]}]})
+        # So that the second begins before the first has ended.
+        with Faults().broken(target.cell.function(function), "delay", seconds=0.3, every=True, service="dynamodb"):
+            answers = at_once(2, lambda: invoke(target, function, event))
+        assert answers == [{"batchItemFailures": []}] * 2
+        sqs.delete_message(QueueUrl=queue.url, ReceiptHandle=message["ReceiptHandle"])
 
     assert relocated(target, uuid, number) == alone
     # The count says how often it was begun: that it was twice shows that they met.

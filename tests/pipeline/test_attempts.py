@@ -1,4 +1,4 @@
-"""What fails in passing is tried again with a backoff, as often as the task may, and then fails with the task's code."""
+"""What fails in passing is tried again with a backoff, as often as its task may be; then it fails with a code."""
 
 import json
 from collections.abc import Iterator
@@ -136,14 +136,11 @@ def test_a_receive_that_comes_to_no_function_is_no_attempt(
     """As when Lambda has no room: it takes the message, cannot hand it on, and lets it return."""
     queue, sqs = target.source(TRANSFER.function), target.cell.client("sqs")
     ask = {"QueueUrl": queue.url, "VisibilityTimeout": 0, "AttributeNames": ["ApproximateReceiveCount"]}
-    queue.enable(False)
-    try:
+    with queue.held():
         uuid = submit(target, exports, next(numbers))
         for time in range(1, TRANSFER.attempts + 2):
             (message,) = eventually(lambda: sqs.receive_message(**ask).get("Messages"), what="the message")
             assert message["Attributes"]["ApproximateReceiveCount"] == str(time)
-    finally:
-        queue.enable(True)
     assert target.ended(uuid)["status"] == "SUCCESS"
     assert {one["attempts"] for one in target.tasks(uuid)} == {1}
 

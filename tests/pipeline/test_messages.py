@@ -61,7 +61,7 @@ def test_messages_that_come_thrice_and_again_later_do_as_one(
     with ExitStack() as stack:
         holds = {task: stack.enter_context(ExitStack()) for task in TASKS}
         for task, hold in holds.items():
-            hold.enter_context(held(queues[task]))
+            hold.enter_context(queues[task].held())
         uuid = submit(target, exports, number)
         for task, hold in holds.items():
             body = take(queues[task])
@@ -109,7 +109,7 @@ def test_messages_of_an_earlier_task_come_too_late(
     target: Target, exports: Exports, alone: State, numbers: Iterator[int], queues: dict[str, Source]
 ) -> None:
     number = next(numbers)
-    with held(queues["importing"]):
+    with queues["importing"].held():
         uuid = submit(target, exports, number)
         eventually(lambda: queues["importing"].waiting() == 1, what="the relocation is before its import")
         record = content(target, uuid)
@@ -125,7 +125,7 @@ def test_a_message_of_a_later_task_fails_the_relocation(
     target: Target, exports: Exports, numbers: Iterator[int], queues: dict[str, Source]
 ) -> None:
     number = next(numbers)
-    with held(queues["preprocessing_scan"]):
+    with queues["preprocessing_scan"].held():
         uuid = submit(target, exports, number)
         eventually(lambda: queues["preprocessing_scan"].waiting() == 1, what="the relocation is before its scan")
         send(queues["importing"], message(uuid, "importing", generation=1, turn=0))
@@ -144,7 +144,7 @@ def test_messages_of_another_generation_are_dropped(
     generation: int,
 ) -> None:
     number = next(numbers)
-    with held(queues["importing"]):
+    with queues["importing"].held():
         uuid = submit(target, exports, number)
         body = take(queues["importing"])
     record = content(target, uuid)
@@ -185,7 +185,7 @@ def test_an_event_of_an_upload_that_comes_again_later_changes_nothing(
     target: Target, exports: Exports, alone: State, numbers: Iterator[int], queues: dict[str, Source]
 ) -> None:
     number = next(numbers)
-    with held(queues["importing"]):
+    with queues["importing"].held():
         uuid = submit(target, exports, number)
         eventually(lambda: queues["importing"].waiting() == 1, what="the relocation is before its import")
         record = content(target, uuid)
@@ -314,16 +314,6 @@ def message(uuid: str, task: str, generation: int, turn: int) -> str:
     """A message that asks for a task, with a token that nobody waits for."""
     asked = {"uuid": uuid, "generation": generation, "task": task, "turn": turn, "token": f"nobody-{uuid}"}
     return json.dumps(asked)
-
-
-@contextmanager
-def held(queue: Source) -> Iterator[None]:
-    """Lets no function read a queue within the block."""
-    queue.enable(False)
-    try:
-        yield
-    finally:
-        queue.enable(True)
 
 
 @contextmanager

@@ -50,11 +50,10 @@ def test_what_is_put_in_the_place_of_the_file_is_not_imported(
 ) -> None:
     first, second = exports.seal(acme(f"first-{number}")), exports.seal(intruders(number))
     queue = target.source(swap.before)
-    queue.enable(False)
-    uuid = target.submit(f"owner-{number}", [f"first-{number}"], first)
-    eventually(lambda: queue.waiting() == 1, what=f"the relocation is before {swap.before}")
-    put(target, uuid, swap, second)
-    queue.enable(True)
+    with queue.held():
+        uuid = target.submit(f"owner-{number}", [f"first-{number}"], first)
+        eventually(lambda: queue.waiting() == 1, what=f"the relocation is before {swap.before}")
+        put(target, uuid, swap, second)
 
     assert relocated(target, uuid, number) == undisturbed
     s3 = target.cell.client("s3")

@@ -1,7 +1,7 @@
 """What a relocation added to the silos, in a form in which two relocations can be compared row for row.
 
-An import reserves a range of primary keys for each model and says so in its plan. So it can be told which rows are
-whose, however many relocations there are in a cell. What has to differ from one relocation to another is put in words:
+An import reserves a range of primary keys for each model and says so in its plan. So it can be told which rows
+are whose, however many relocations there are in a cell. What has to differ from one relocation to another is put in words:
 
 - a primary key as its place in the range, such as `sentry.team 3`; a key that leads elsewhere as `sentry.team elsewhere`
 - a time from the import on as `now`, or as the days since

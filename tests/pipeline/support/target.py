@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,6 +130,15 @@ class Source:
     def enable(self, enabled: bool) -> None:
         """Lets the function read the queue, or not."""
         self.cell.client("lambda").update_event_source_mapping(UUID=self.mapping, Enabled=enabled)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets the function not read the queue within the block."""
+        self.enable(False)
+        try:
+            yield
+        finally:
+            self.enable(True)
 
     def waiting(self) -> int:
         """How many messages can be received now."""
