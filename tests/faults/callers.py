@@ -3,12 +3,16 @@
 import os
 import re
 import signal
+import socket
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 NAME = b"AWS_LAMBDA_FUNCTION_NAME="
+# From Linux's headers: the netlink protocol, its one request, and that it is a request.
+SOCK_DIAG, BY_FAMILY, REQUEST = 4, 20, 1
 
 
 @dataclass(frozen=True)
@@ -31,44 +35,48 @@ class Caller:
         return 0
 
 
-class Callers:
-    """Finds callers. The processes of functions are remembered, since a function's environment does not change."""
-
-    def __init__(self) -> None:
-        self._functions: dict[int, str] = {}
-
-    def find(self, address: tuple[str, int], server: tuple[str, int]) -> Caller | None:
-        """The function whose process has this end of a connection to `server`; none for a program that is no
-        function."""
-        inode = _inode(address, server)
-        if inode is None:
-            return None
-        known = set(self._functions)
-        return self._holder(inode, known) or self._holder(inode, self._look_around() - known)
-
-    def _holder(self, inode: str, pids: set[int]) -> Caller | None:
-        # The younger a process, the likelier it has just connected.
-        for pid in sorted(pids, reverse=True):
-            if _holds(pid, inode):
-                return Caller(pid, self._functions[pid])
+def find(address: tuple[str, int], server: tuple[str, int]) -> Caller | None:
+    """The function whose process has this end of a connection to `server`; none for a program that is no function."""
+    inode = _inode(address, server)
+    if not inode:
         return None
+    # The younger a process, the likelier it has just connected.
+    for pid in sorted((int(name) for name in os.listdir(PROC) if name.isdigit()), reverse=True):
+        if _holds(pid, inode):
+            function = _function(pid)
+            return Caller(pid, function) if function else None
+    return None
 
-    def _look_around(self) -> set[int]:
-        """Finds out anew which functions run. One that was just forked had another's environment a moment ago."""
-        pids = {int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()}
-        known = {pid: self._functions.get(pid) or _function(pid) for pid in pids}
-        self._functions = {pid: name for pid, name in known.items() if name}
-        return set(self._functions)
+
+def _inode(address: tuple[str, int], server: tuple[str, int]) -> int | None:
+    """The socket of a connection's client. Its port alone does not name it: connections to other servers, also those
+    that have just ended, may have the same one."""
+    try:
+        return _asked_of_kernel(address, server)
+    except OSError:  # A container may not be allowed to ask.
+        return _looked_up(address, server)
 
 
-def _inode(address: tuple[str, int], server: tuple[str, int]) -> str | None:
-    """The socket of a connection's client. Its port alone does not name it: connections to several servers, also
-    those that have ended a while ago, may have the same one."""
+def _asked_of_kernel(address: tuple[str, int], server: tuple[str, int]) -> int | None:
+    """By sock_diag(7), which takes a thousandth of the time that the list takes when it is thousands of lines long."""
+    ends = [struct.pack("!HH", address[1], server[1])]
+    ends += [socket.inet_aton(host).ljust(16, b"\0") for host, _ in (address, server)]
+    any_interface_and_cookie = struct.pack("=IQ", 0, 2**64 - 1)
+    any_state = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 0, 0, 2**32 - 1)
+    request = b"".join([any_state, *ends, any_interface_and_cookie])
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, SOCK_DIAG) as kernel:
+        kernel.send(struct.pack("=IHHII", 16 + len(request), BY_FAMILY, REQUEST, 0, 0) + request)
+        answer = kernel.recv(4096)
+    (kind,) = struct.unpack_from("=H", answer, 4)
+    return struct.unpack_from("=I", answer, 84)[0] if kind == BY_FAMILY else None
+
+
+def _looked_up(address: tuple[str, int], server: tuple[str, int]) -> int | None:
     wanted = [_as_in_proc(address), _as_in_proc(server)]
     for line in (PROC / "net" / "tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[1:3] == wanted:
-            return fields[9]
+            return int(fields[9])
     return None
 
 
@@ -85,7 +93,7 @@ def _function(pid: int) -> str | None:
     return None
 
 
-def _holds(pid: int, inode: str) -> bool:
+def _holds(pid: int, inode: int) -> bool:
     wanted = f"socket:[{inode}]"
     with suppress(OSError):
         for descriptor in (PROC / str(pid) / "fd").iterdir():

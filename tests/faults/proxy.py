@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from .callers import Caller, Callers
+from .callers import Caller, find
 from .calls import Call, call
 from .rules import Rule, Rules
 from .wire import HEAD_BYTES_MAX, Closed, Head, body, read_head
@@ -38,7 +38,6 @@ class Proxy:
         self._log = log
         self._witness = witness
         self._rules = Rules()
-        self._callers = Callers()
         self._peaks: dict[str, int] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,9 +47,9 @@ class Proxy:
         with suppress(Closed, Cut, ConnectionError, asyncio.IncompleteReadError):
             while True:
                 head = await read_head(reader)
-                if not looked:
+                if not looked and CONTROL not in head.line:
                     ends = (writer.get_extra_info("peername"), writer.get_extra_info("sockname"))
-                    caller, looked = self._callers.find(*ends), True
+                    caller, looked = find(*ends), True
                 if head.get("expect"):
                     writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 await self._one(head, caller, reader, writer)
