@@ -1,4 +1,4 @@
-"""Where secrets could have gone: everything that the tests left and that others than its owners may see, as text files."""
+"""Where secrets could have gone: what the tests left and others than its owners may see, as text files."""
 
 import json
 from collections.abc import Callable, Iterator

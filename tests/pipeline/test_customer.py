@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from local_stack.paths import ROOT
 from support.exports import Exports, Row, account, member, organization, row, user
+from support.faults import Faults
 from support.target import Target
 from support.waiting import eventually
 from test_tables import row_key, unique_key
@@ -87,7 +88,10 @@ def uuid(target: Target, exports: Exports) -> str:
     target.source("notifying-users").enable(False)
     customer, file = target.user(2, "customer"), exports.seal(export("marked"))
     uuid = customer.create("customer", ["marked"], file.stat().st_size)["uuid"]
-    customer.upload(uuid, file)
+    run, postponed = target.cell.function("validation-run"), "ChangeMessageVisibility"
+    with Faults().broken(run, "fail", operation="GetObjectVersion", every=True):
+        customer.upload(uuid, file)
+        eventually(lambda: postponed in {one["operation"] for one in Faults().calls(run)}, what="the run is put off")
     eventually(lambda: target.source("notifying-users").waiting() == 1, what="its users are about to be told")
     return uuid
 

@@ -40,7 +40,10 @@ def untimely(target: Target, relocations: dict[str, str]) -> None:
         for task, uuid in relocations.items():
             message = {"uuid": uuid, "generation": 0, "task": task, "turn": 0, "token": "nobody-waits"}
             sqs.send_message(QueueUrl=target.source(task.replace("_", "-")).url, MessageBody=json.dumps(message))
-        eventually(lambda: put_off(target) == set(TASKS), what="every task has put its message off")
+        eventually(lambda: all(has_put_off(target, task) for task in TASKS), what="every task puts its message off")
+    # They fail their relocations now, and the mails that say so cannot be sent.
+    with Faults().broken(target.cell.function("send-mail"), "fail", service="ses", every=True):
+        eventually(lambda: has_put_off(target, "send_mail"), what="a mail is put off")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -52,8 +55,7 @@ def test_a_task_that_comes_at_the_wrong_time_fails_its_relocation(
     assert (record["status"], record["failureReason"]["code"]) == ("FAILURE", code)
 
 
-def put_off(target: Target) -> set[str]:
-    """The tasks that have put a message off."""
-    faults = Faults()
-    called = {task: faults.calls(target.cell.function(task.replace("_", "-"))) for task in TASKS}
-    return {task for task, calls in called.items() if "ChangeMessageVisibility" in {one["operation"] for one in calls}}
+def has_put_off(target: Target, function: str) -> bool:
+    """Whether a function has put a message off."""
+    calls = Faults().calls(target.cell.function(function.replace("_", "-")))
+    return any(one["operation"] == "ChangeMessageVisibility" for one in calls)
