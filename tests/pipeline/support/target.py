@@ -148,10 +148,14 @@ class Source:
 
     def bury(self) -> None:
         """Moves a message to the dead letters, as the queue does when it was received too often."""
-        sqs = self.cell.client("sqs")
+        sqs, letters = self.cell.client("sqs"), self.letters()
         (message,) = eventually(lambda: sqs.receive_message(QueueUrl=self.url).get("Messages"), what="a message")
-        policy = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"])["Attributes"]
-        name = json.loads(policy["RedrivePolicy"])["deadLetterTargetArn"].rsplit(":", 1)[1]
-        letters = sqs.get_queue_url(QueueName=name)["QueueUrl"]
         sqs.send_message(QueueUrl=letters, MessageBody=message["Body"])
         sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+
+    def letters(self) -> str:
+        """Where its dead letters go."""
+        sqs = self.cell.client("sqs")
+        policy = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["RedrivePolicy"])["Attributes"]
+        name = json.loads(policy["RedrivePolicy"])["deadLetterTargetArn"].rsplit(":", 1)[1]
+        return sqs.get_queue_url(QueueName=name)["QueueUrl"]

@@ -10,10 +10,12 @@ T = TypeVar("T")
 INTERVAL_SECONDS = 0.1
 
 
-def eventually(condition: Callable[[], T], deadline: float = 60, what: str = "") -> T:
+def eventually(
+    condition: Callable[[], T], deadline: float = 60, what: str = "", interval: float = INTERVAL_SECONDS
+) -> T:
     """Answers what `condition` does as soon as that is true; fails when it is not within `deadline` seconds."""
     ends = time.monotonic() + deadline
     while not (found := condition()):
         assert time.monotonic() < ends, f"not within {deadline} s: {what or condition.__name__}, but {found!r}"
-        time.sleep(INTERVAL_SECONDS)
+        time.sleep(interval)
     return found
