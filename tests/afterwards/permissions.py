@@ -43,8 +43,8 @@ class Names:
         self._logical = {
             re.split("[/:]", one["PhysicalResourceId"])[-1]: one["LogicalResourceId"]
             for one in pages.search("StackResourceSummaries[]")
-            # Roles, log groups and functions are called alike, and only what is used needs a name.
-            if one["ResourceType"] not in ("AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping")
+            # A function is called like its log group, and the bus like that of the API: these are told by other means.
+            if one["ResourceType"] not in ("AWS::Lambda::Function", "AWS::Logs::LogGroup")
         }
 
     def resource(self, arn: str) -> str:
