@@ -82,7 +82,7 @@ def test_the_event_of_an_upload_thrice_at_once_starts_one_run(
     event = json.dumps({"detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": file.stat().st_size}}})
     # Each of them has read the record before any of them has changed it.
     with Faults().broken(
-        trigger, "delay", seconds=1, every=True, service="dynamodb", operation="TransactWriteItems"
+        trigger, "delay", seconds=4, every=True, service="dynamodb", operation="TransactWriteItems"
     ) as commits:
         target.cell.client("s3").complete_multipart_upload(
             Bucket=bucket, Key=key, UploadId=upload["uploadId"], MultipartUpload={"Parts": parts}
