@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.exports import Exports, Row, account, acme, member, members, organization, row, user
+from support.exports import Exports, Row, account, acme, member, members, row, user
 from support.faults import Faults
 from support.target import Target
 from support.waiting import eventually
