@@ -1,6 +1,7 @@
 """Where secrets could have gone: what the tests left and others than its owners may see, as text files."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def write(folder: Path, cells: list[Cell], state: Path) -> None:
     for cell in cells:
         for name, lines in PLACES.items():
             _write(folder / f"{name}-{cell.account}.txt", lines(cell))
-        _write(folder / f"sealed-{cell.account}.txt", (content.decode("latin-1") for _, content in sealed(cell)))
+        _write(folder / f"sealed-{cell.account}.txt", (_members(content) for _, content in sealed(cell)))
     emulator = (state / "emulator.log").read_text(errors="replace").splitlines()
     _write(folder / "logs-emulator.txt", (line for line in emulator if OF_THE_EMULATOR not in line))
     published = (state / "published.jsonl").read_text().splitlines()
@@ -95,6 +96,11 @@ def _objects(cell: Cell) -> Iterator[tuple[str, bytes]]:
         if one and one["Size"] <= SEALED_BYTES:
             content = s3.get_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"].read()
             yield one["Key"], content
+
+
+def _members(tarball: bytes) -> str:
+    """A tarball with each member on lines of its own: a random byte before the next one's name may look like `a@key.pub`."""
+    return re.sub(rb"(?=export\.json|data\.key|key\.pub)", b"\n", tarball).decode("latin-1")
 
 
 def _without_usernames(report: bytes) -> str:

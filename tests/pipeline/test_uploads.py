@@ -13,7 +13,7 @@ from support.waiting import eventually
 
 @pytest.fixture(scope="module", autouse=True)
 def instance(target: Target) -> None:
-    people = [account(n, f"owner-{n}") for n in range(2, 8)]
+    people = [account(n, f"owner-{n}") for n in range(2, 9)]
     target.seed(sum(people, account(1, "admin", is_staff=True)))
 
 
@@ -81,6 +81,17 @@ def test_a_file_of_another_size_than_declared_is_refused(target: Target, exports
     path = f"{RELOCATIONS}{uuid}/upload/complete/"
     for _ in range(2):
         assert target.staff.expect(409, "POST", path, {"parts": parts})["code"] == "size-differs"
+
+
+def test_a_file_that_is_not_the_declared_one_ends_the_relocation(target: Target, exports: Exports) -> None:
+    """The API refuses to put such a file together; the event of one that arrives all the same says its size."""
+    file = exports.seal(acme("larger"))
+    uuid = target.staff.create("owner-8", ["larger"], file.stat().st_size - 1)["uuid"]
+    key = f"uploads/{uuid}/raw-relocation-data.tar"
+    target.cell.client("s3").upload_file(str(file), target.cell.outputs["UploadsBucket"], key)
+    record = target.ended(uuid)
+    assert (record["status"], record["failureReason"]["code"]) == ("FAILURE", "upload-incomplete")
+    target.staff.create("owner-8", ["larger"], 100)
 
 
 def test_callers_are_told_apart(target: Target) -> None:
