@@ -1,8 +1,9 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
+use std::num::NonZeroU32;
 
 use artifacts::refused_rows;
-use catalog::{Catalog, FieldPath, Tenancy};
+use catalog::{Catalog, FieldPath, ImportScope, Tenancy};
 use pipeline::code::ErrorCode;
 use runtime::TaskError;
 use serde_json::Value;
@@ -29,8 +30,8 @@ pub(crate) struct Scan {
     /// Users and the organisations that they are members of.
     pub(crate) members: Vec<(Pk, Pk)>,
     rows: u64,
-    /// The bytes of each row, by model and position.
-    sizes: Vec<Vec<u32>>,
+    /// The bytes of each row, by model and position; none for one that an organisation's import leaves out.
+    sizes: Vec<Vec<Option<NonZeroU32>>>,
 }
 
 impl Scan {
@@ -50,7 +51,9 @@ impl Scan {
             }
             let Some(model) = catalog.find(&row.model) else { continue };
             if let Some(sizes) = scan.sizes.get_mut(model.id.index()) {
-                sizes.push(rows.row_bytes().try_into().unwrap_or(u32::MAX));
+                let is_imported = ImportScope::Organization.admits(model.scope_of(&row.fields));
+                let bytes = NonZeroU32::new(rows.row_bytes().try_into().unwrap_or(u32::MAX));
+                sizes.push(bytes.filter(|_| is_imported));
             }
             scan.add(tenancy, model.id, &wanted, row);
         }
@@ -77,10 +80,10 @@ impl Scan {
         }
     }
 
-    /// What a sandbox would hold if it took every row.
+    /// What a sandbox would hold if it took every row that is imported at all.
     pub(crate) fn everything(&self) -> Load {
         let mut load = Load::of_file(self.rows);
-        self.sizes.iter().flatten().for_each(|size| load.add_row(*size));
+        self.sizes.iter().flatten().flatten().for_each(|size| load.add_row(size.get()));
         load
     }
 
@@ -88,8 +91,9 @@ impl Scan {
     pub(crate) fn admitted(&self, catalog: &Catalog, census: &Census) -> Load {
         let mut load = Load::of_file(self.rows);
         for (model, sizes) in catalog.models().iter().zip(&self.sizes) {
-            let admitted = (1_u64..).zip(sizes).filter(|(ordinal, _)| census.admits(model.id, *ordinal));
-            admitted.for_each(|(_, size)| load.add_row(*size));
+            let imported = (1_u64..).zip(sizes).filter_map(|(ordinal, size)| Some((ordinal, (*size)?)));
+            let admitted = imported.filter(|(ordinal, _)| census.admits(model.id, *ordinal));
+            admitted.for_each(|(_, size)| load.add_row(size.get()));
         }
         load
     }

@@ -197,6 +197,21 @@ async fn what_nobody_wants_does_not_count() {
 }
 
 #[tokio::test]
+async fn what_no_organization_is_relocated_with_does_not_count() {
+    let memory = 175 << 20;
+    let mut rows: Vec<serde_json::Value> = serde_json::from_slice(&crowd(3).json()).unwrap();
+    let value = "x".repeat(1_000_000);
+    rows.extend((1..=20).map(|pk| {
+        let fields = serde_json::json!({ "key": format!("option-{pk}"), "value": value });
+        serde_json::json!({ "model": "sentry.option", "pk": pk, "fields": fields })
+    }));
+    let tarball = TestKeys::default().sealed(&serde_json::to_vec(&rows).unwrap());
+    let stage = staged(&slugs(&["acme"]), tarball).await;
+    run_with(&stage, memory, TestKeys::default()).await;
+    assert_eq!(stage.answer().unwrap().next, Some(OrderedTask::PreprocessingTransfer));
+}
+
+#[tokio::test]
 async fn a_key_service_that_does_not_answer_is_asked_again() {
     let stage = staged(&slugs(&["acme"]), sealed(&Export::acme())).await;
     let keys = TestKeys::default();
