@@ -1,5 +1,6 @@
 """Fixtures: what the tests of the pipeline left in the emulator and in the state folder."""
 
+import json
 import os
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def whole() -> None:
     """Only after all of the pipeline's tests: what none of a few tests needed, another may need."""
     if "RELOCATE_TEST_WHOLE" not in os.environ:
         pytest.skip("only after all tests of the pipeline")
+
+
+@pytest.fixture(scope="session")
+def cells(state: Path, endpoint: str) -> list[Cell]:
+    """The cells that the tests of the pipeline deployed."""
+    outputs = {path.parent.name: json.loads(path.read_text()) for path in sorted(state.glob("*/outputs.json"))}
+    if not outputs:
+        pytest.skip("only after other tests")
+    return [Cell(account, endpoint, found, None) for account, found in outputs.items()]
 
 
 @pytest.fixture(scope="session")

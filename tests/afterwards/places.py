@@ -17,9 +17,15 @@ REPORT = "out/import-report.json"
 
 def logs(cell: Cell) -> Iterator[str]:
     """What was logged."""
+    return (line for _, line in grouped_logs(cell))
+
+
+def grouped_logs(cell: Cell) -> Iterator[tuple[str, str]]:
+    """What was logged, each line with its group."""
     client = cell.client("logs")
     for group in client.get_paginator("describe_log_groups").paginate().search("logGroups[].logGroupName"):
-        yield from client.get_paginator("filter_log_events").paginate(logGroupName=group).search("events[].message")
+        lines = client.get_paginator("filter_log_events").paginate(logGroupName=group).search("events[].message")
+        yield from ((group, line) for line in lines)
 
 
 def histories(cell: Cell) -> Iterator[str]:

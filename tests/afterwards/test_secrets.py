@@ -1,6 +1,5 @@
 """No secret of the test data stands where it does not belong, after all tests have run."""
 
-import json
 import os
 from pathlib import Path
 
@@ -13,15 +12,6 @@ from sensitive import LOOKS, Secrets
 from test_customer import MARKS
 
 EVERYWHERE = [*places.PLACES, "events", "sealed"]
-
-
-@pytest.fixture(scope="module")
-def cells(state: Path, endpoint: str) -> list[Cell]:
-    """The cells that the tests of the pipeline deployed."""
-    outputs = {path.parent.name: json.loads(path.read_text()) for path in sorted(state.glob("*/outputs.json"))}
-    if not outputs:
-        pytest.skip("only after other tests")
-    return [Cell(account, endpoint, found, None) for account, found in outputs.items()]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attribute;
+mod call_log;
 mod clients;
 mod events;
 mod failure;

@@ -8,11 +8,20 @@ use catalog::Catalog;
 use runtime::Ports;
 use runtime::config::{Config, MailConfig};
 
+use crate::call_log::CallLog;
 use crate::clients::SILENCE_OF_S3;
 use crate::{
     DirectUploads, DynamoSilo, Events, Machine, Mailer, Objects, Queues, Relocations, SealKey, SystemClock,
     SystemEntropy, configuration,
 };
+
+/// A client of an SDK crate whose calls are logged. Every crate has its own type of configuration.
+macro_rules! logged {
+    ($sdk:ident, $aws:expr) => {{
+        let config = $sdk::config::Builder::from(&$aws).interceptor(CallLog).build();
+        $sdk::Client::from_conf(config)
+    }};
+}
 
 /// Makes the adapters that a function asks for, and no others: a client costs time at a cold start.
 #[derive(Clone, Debug)]
@@ -55,19 +64,19 @@ impl Platform {
     /// The store of relocations.
     #[must_use]
     pub fn relocations(&self) -> Relocations {
-        Relocations::new(aws_sdk_dynamodb::Client::new(&self.aws), &self.config.relocations_table)
+        Relocations::new(self.dynamodb(), &self.config.relocations_table)
     }
 
     /// The cell's silo.
     #[must_use]
     pub fn cell(&self, catalog: Arc<Catalog>) -> DynamoSilo {
-        DynamoSilo::connect(&self.aws, &self.config.cell_table, catalog)
+        DynamoSilo::new(self.dynamodb(), &self.config.cell_table, catalog)
     }
 
     /// Control's silo.
     #[must_use]
     pub fn control(&self, catalog: Arc<Catalog>) -> DynamoSilo {
-        DynamoSilo::connect(&self.aws, &self.config.control_table, catalog)
+        DynamoSilo::new(self.dynamodb(), &self.config.control_table, catalog)
     }
 
     /// Artifacts and uploads.
@@ -85,31 +94,35 @@ impl Platform {
     /// The queues that the function knows.
     #[must_use]
     pub fn queues(&self) -> Queues {
-        Queues::new(aws_sdk_sqs::Client::new(&self.aws), self.config.queues.clone())
+        Queues::new(logged!(aws_sdk_sqs, self.aws), self.config.queues.clone())
     }
 
     /// The state machine: its tokens and its runs.
     #[must_use]
     pub fn machine(&self) -> Machine {
-        Machine::new(aws_sdk_sfn::Client::new(&self.aws), &self.config.state_machine_arn)
+        Machine::new(logged!(aws_sdk_sfn, self.aws), &self.config.state_machine_arn)
     }
 
     /// The event bus.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::new(aws_sdk_eventbridge::Client::new(&self.aws), &self.config.event_bus)
+        Events::new(logged!(aws_sdk_eventbridge, self.aws), &self.config.event_bus)
     }
 
     /// The key that exports are sealed for.
     #[must_use]
     pub fn seal_key(&self) -> SealKey {
-        SealKey::new(aws_sdk_kms::Client::new(&self.aws), &self.config.seal_key_id)
+        SealKey::new(logged!(aws_sdk_kms, self.aws), &self.config.seal_key_id)
     }
 
     /// The mail service, for the one function that is configured to send.
     #[must_use]
     pub fn mailer(&self, mail: &MailConfig) -> Mailer {
-        Mailer::new(aws_sdk_sesv2::Client::new(&self.aws), &mail.sender)
+        Mailer::new(logged!(aws_sdk_sesv2, self.aws), &mail.sender)
+    }
+
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        logged!(aws_sdk_dynamodb, self.aws)
     }
 
     /// An endpoint of one's own has no host name for each bucket, so the bucket's name goes into the path.
@@ -117,7 +130,7 @@ impl Platform {
         let has_endpoint = self.aws.endpoint_url().is_some();
         let timeouts = TimeoutConfig::builder().read_timeout(SILENCE_OF_S3).build();
         let config = aws_sdk_s3::config::Builder::from(&self.aws).force_path_style(has_endpoint);
-        let config = config.timeout_config(timeouts);
+        let config = config.timeout_config(timeouts).interceptor(CallLog);
         aws_sdk_s3::Client::from_conf(config.build())
     }
 }
