@@ -2,7 +2,7 @@
 in failure with its mail when something dies every time.
 
 Each function is killed before and after each of its calls, as an undisturbed relocation counts them. That takes about
-800 kills and far longer than anybody waits, so a run tries those around commits and answers, and others that a seed chooses:
+800 kills and a quarter of an hour, so a run tries those around commits and answers, and others that a seed chooses:
 
     RELOCATE_TEST_FULL=1 tests/run --python -k test_killed    every kill
     RELOCATE_TEST_SEED=7 tests/run --python -k test_killed    the ones that seed 7 chooses
