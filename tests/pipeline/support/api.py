@@ -36,7 +36,7 @@ class Api:
         address = f"{self.root}{path}{separator}{self.query}"
         request = urllib.request.Request(address, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=90) as answer:
                 return Answer(answer.status, json.load(answer))
         except urllib.error.HTTPError as error:
             with error:
