@@ -18,12 +18,11 @@ use platform::DynamoSilo;
 use relocate::generate::{Blueprint, Generator};
 use rstest::rstest;
 use silo::{Filter, ImportChunk, ImportFlags, ImportPlan, MemorySilo, Row, Silo, Silos};
-use support::{Resource, account, make_table};
+use support::{account, make_table};
 use transfer::import::{ImportReport, ImportRequest, Unwatched, import};
 use uuid::Uuid;
 
 #[path = "../shared/platform/tests/emulator/support.rs"]
-#[allow(dead_code, reason = "what is shared is more than is needed here")]
 mod support;
 
 const IMPORT: Uuid = Uuid::from_u128(7);
@@ -95,7 +94,7 @@ async fn all_rows(silo: &impl Silo, model: &catalog::Model) -> Vec<Row> {
 
 async fn table() -> Option<DynamoSilo> {
     let client = aws_sdk_dynamodb::Client::new(&account()?);
-    let table = make_table(&client, Resource::CellTable).await;
+    let table = make_table(&client, "CellTable").await;
     Some(DynamoSilo::new(client, table, Catalog::builtin()))
 }
 

@@ -307,7 +307,7 @@ async fn a_slice_ends_before_the_function_does() {
     let scene = Scene::new().await;
     let task = TestTask::new(|context| async move {
         assert!(context.slice_left() <= Duration::from_secs(55));
-        tokio::time::sleep(context.slice_left()).await;
+        tokio::time::advance(context.slice_left()).await;
         Ok(Finished::again(0))
     });
     assert_eq!(scene.deliver(&task, &scene.message()).await, Handled::Done);

@@ -9,9 +9,23 @@ mod relocations;
 mod seal_key;
 mod uploads;
 
+use std::time::{Duration, Instant};
+
 use aws_config::SdkConfig;
 use platform::Platform;
 use runtime::config::Config;
+
+/// What `condition` answers as soon as it answers something; panics when that takes longer than `patience`.
+async fn eventually<T>(condition: impl AsyncFn() -> Option<T>, patience: Duration, what: &str) -> T {
+    let ends = Instant::now() + patience;
+    loop {
+        if let Some(found) = condition().await {
+            return found;
+        }
+        assert!(Instant::now() < ends, "not within {patience:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
 
 /// An account of the emulator, and the platform in it; none when there is no emulator.
 struct Cell {

@@ -7,7 +7,7 @@ use crate::support;
 
 async fn empty() -> Option<DynamoSilo> {
     let client = aws_sdk_dynamodb::Client::new(&support::account()?);
-    let table = support::make_table(&client, support::Resource::CellTable).await;
+    let table = support::make_table(&client, "CellTable").await;
     Some(DynamoSilo::new(client, table, Catalog::builtin()))
 }
 

@@ -48,7 +48,7 @@ fn number(digits: &str) -> AttributeValue {
 
 async fn with_acme() -> Option<(DynamoSilo, Others)> {
     let client = Client::new(&support::account()?);
-    let table = support::make_table(&client, support::Resource::CellTable).await;
+    let table = support::make_table(&client, "CellTable").await;
     let others = Others { client: client.clone(), table: table.clone() };
     others.write_acme().await;
     Some((DynamoSilo::new(client, table, Catalog::builtin()), others))

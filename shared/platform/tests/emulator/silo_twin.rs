@@ -138,7 +138,7 @@ fn both_silos_agree() {
         runtime.block_on(async {
             let Some(account) = support::account() else { return };
             let client = aws_sdk_dynamodb::Client::new(&account);
-            let table = support::make_table(&client, support::Resource::CellTable).await;
+            let table = support::make_table(&client, "CellTable").await;
             let dynamo = DynamoSilo::new(client, table, Catalog::builtin());
             agree(transactions, MemorySilo::new(Catalog::builtin()), dynamo).await;
         });

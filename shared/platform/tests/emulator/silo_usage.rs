@@ -16,7 +16,7 @@ const BATCH: usize = 49;
 async fn a_thousand_rows_cost_what_they_must() {
     let Some(account) = support::account() else { return };
     let client = aws_sdk_dynamodb::Client::new(&account);
-    let table = support::make_table(&client, support::Resource::CellTable).await;
+    let table = support::make_table(&client, "CellTable").await;
     let silo = DynamoSilo::new(client, table, Catalog::builtin());
     let model = silo.catalog().find("sentry.project").expect("the catalogue has projects");
 

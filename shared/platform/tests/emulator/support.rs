@@ -25,20 +25,20 @@ pub(crate) fn account() -> Option<SdkConfig> {
     Some(configuration)
 }
 
-/// Makes a table as the template declares it, and answers its name.
-pub(crate) async fn make_table(client: &aws_sdk_dynamodb::Client, resource: Resource) -> String {
+/// Makes a table as the template declares it under this name, and answers the name.
+pub(crate) async fn make_table(client: &aws_sdk_dynamodb::Client, name: &str) -> String {
     let template: Template = serde_saphyr::from_str(include_str!("../../../../infra/template.yaml"))
         .expect("the template has the tables");
-    let table = match resource {
-        Resource::CellTable => template.resources.cell,
-        Resource::RelocationsTable => template.resources.relocations,
+    let table = match name {
+        "CellTable" => template.resources.cell,
+        "RelocationsTable" => template.resources.relocations,
+        other => panic!("{other} is none of the template's tables"),
     };
-    let name = format!("{resource:?}");
     let definitions = table.properties.attribute_definitions.into_iter().map(AttributeDefinition::from);
     let indexes = table.properties.global_secondary_indexes.into_iter().map(GlobalSecondaryIndex::from);
     client
         .create_table()
-        .table_name(&name)
+        .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
         .set_key_schema(Some(table.properties.key_schema.into_iter().map(KeySchemaElement::from).collect()))
         .set_attribute_definitions(Some(definitions.collect()))
@@ -46,14 +46,7 @@ pub(crate) async fn make_table(client: &aws_sdk_dynamodb::Client, resource: Reso
         .send()
         .await
         .expect("the table is made");
-    name
-}
-
-/// A table of the template.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Resource {
-    CellTable,
-    RelocationsTable,
+    name.to_owned()
 }
 
 #[derive(Deserialize)]

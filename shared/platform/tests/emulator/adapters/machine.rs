@@ -9,7 +9,7 @@ use pipeline::task::OrderedTask;
 use platform::SystemEntropy;
 use serde_json::{Value, json};
 
-use super::Cell;
+use super::{Cell, eventually};
 use crate::support;
 
 /// A machine that asks one task and ends with its answer.
@@ -55,19 +55,15 @@ async fn asked(cell: &Cell, queue: &str) -> Value {
 /// The status and the output of the only execution, once it has ended.
 async fn ended(cell: &Cell, client: &aws_sdk_sfn::Client) -> (ExecutionStatus, Option<Value>) {
     let machine = &cell.platform.config().state_machine_arn;
-    for _ in 0..200 {
+    let ended = async || {
         let list = client.list_executions().state_machine_arn(machine).send().await.expect("a list");
         let [execution] = list.executions() else { panic!("one execution: {list:?}") };
-        if *execution.status() != ExecutionStatus::Running {
-            let arn = execution.execution_arn();
-            let execution =
-                client.describe_execution().execution_arn(arn).send().await.expect("an execution");
-            let output = execution.output().map(|output| serde_json::from_str(output).expect("JSON"));
-            return (execution.status().clone(), output);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the execution goes on");
+        (*execution.status() != ExecutionStatus::Running).then(|| execution.execution_arn().to_owned())
+    };
+    let arn = eventually(ended, Duration::from_secs(30), "the execution ends").await;
+    let execution = client.describe_execution().execution_arn(arn).send().await.expect("an execution");
+    let output = execution.output().map(|output| serde_json::from_str(output).expect("JSON"));
+    (execution.status().clone(), output)
 }
 
 #[tokio::test]

@@ -9,11 +9,11 @@ use pipeline::transition::fail;
 use pipeline::transition::lifecycle::{NewRelocation, Source, create};
 use platform::{Relocations, SystemEntropy};
 
-use crate::support::{self, Resource};
+use crate::support;
 
 async fn store() -> Option<(Relocations, aws_sdk_dynamodb::Client, String)> {
     let client = aws_sdk_dynamodb::Client::new(&support::account()?);
-    let table = support::make_table(&client, Resource::RelocationsTable).await;
+    let table = support::make_table(&client, "RelocationsTable").await;
     Some((Relocations::new(client.clone(), &table), client, table))
 }
 

@@ -1,13 +1,9 @@
 //! Imports of real exports.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
-
-mod support;
-
+use crate::support::{Instance, request};
 use catalog::ImportScope;
 use outside::reference_bytes;
 use silo::{Filter, ImportFlags};
-use support::{Instance, request};
 
 #[test]
 fn the_wanted_organisation_of_a_real_export() {

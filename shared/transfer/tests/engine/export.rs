@@ -1,17 +1,13 @@
 //! What exports take (SPEC §8).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
-
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::Instance;
 use catalog::ImportScope;
 use futures::executor::block_on;
 use outside::reference_bytes;
 use serde_json::json;
 use silo::Filter;
-use support::Instance;
 use transfer::export::{ExportRequest, export};
 use transfer::rows::{FileRow, RowReader};
 

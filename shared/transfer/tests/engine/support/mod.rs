@@ -1,15 +1,5 @@
 //! What the tests of the engine share.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
-    reason = "a test stops at the first surprise, and its values are made where they are used"
-)]
-
 pub(crate) mod flaky;
 pub(crate) mod full;
 

@@ -1,4 +1,4 @@
-//! Importing (SPEC §7).
+//! Importing (SPEC §7) and exporting (SPEC §8), by rows of our own and by real exports.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,13 +8,14 @@
     reason = "a test stops at the first surprise, and its values are made where they are used"
 )]
 
-#[path = "../support/mod.rs"]
 mod support;
 
 mod configs;
 mod errors;
 mod exactly_once;
+mod export;
 mod filters;
+mod import_reference;
 mod organizations;
 mod own_catalogue;
 mod properties;
