@@ -109,9 +109,7 @@ def test_messages_of_an_earlier_task_come_too_late(
     target: Target, exports: Exports, alone: State, numbers: Iterator[int], queues: dict[str, Source]
 ) -> None:
     number = next(numbers)
-    with queues["importing"].held():
-        uuid = submit(target, exports, number)
-        eventually(lambda: queues["importing"].waiting() == 1, what="the relocation is before its import")
+    with before_import(target, exports, number, queues) as uuid:
         record = content(target, uuid)
         # No visit of this turn has an outcome, so that the order of tasks alone decides.
         for task in reversed(TASKS[: TASKS.index("validating_complete")]):
@@ -185,9 +183,7 @@ def test_an_event_of_an_upload_that_comes_again_later_changes_nothing(
     target: Target, exports: Exports, alone: State, numbers: Iterator[int], queues: dict[str, Source]
 ) -> None:
     number = next(numbers)
-    with queues["importing"].held():
-        uuid = submit(target, exports, number)
-        eventually(lambda: queues["importing"].waiting() == 1, what="the relocation is before its import")
+    with before_import(target, exports, number, queues) as uuid:
         record = content(target, uuid)
         uploaded(target, uuid)
         assert content(target, uuid) == record
@@ -274,6 +270,15 @@ def test_a_relay_that_dies_between_publishing_and_deleting_publishes_twice_and_d
     assert kinds["relocation.succeeded"] == kinds["relocation.created"] == 1, sequences
     eventually(lambda: len(mails(target, uuid)) == 2, what="both have their mails")
     assert mails(target, uuid) == {"admin@example.com": 2, f"{owner(number)}@example.com": 2}
+
+
+@contextmanager
+def before_import(target: Target, exports: Exports, number: int, queues: dict[str, Source]) -> Iterator[str]:
+    """A relocation that waits in front of its import while this lasts; its uuid."""
+    with queues["importing"].held():
+        uuid = submit(target, exports, number)
+        eventually(lambda: queues["importing"].waiting() == 1, what="the relocation is before its import")
+        yield uuid
 
 
 def owner(number: int) -> str:
