@@ -78,14 +78,13 @@ async fn due(
         match claim {
             Some(_) if fresh.is_some() => {}
             Some(before) => {
-                let mut renewed = before.row.fields.clone();
+                let mut renewed = Fields::clone(&before.row.fields);
                 renewed.append(&mut fields);
-                let after = Row { pk: before.row.pk, fields: renewed };
-                writes.push(Write::Replace { model: model.id, before, after });
+                writes.push(Write::replace(model, before, renewed));
             }
             None => {
                 if let Some(pk) = next_pk.next() {
-                    writes.push(Write::Insert { model: model.id, row: Row { pk, fields } });
+                    writes.push(Write::insert(model, Row::new(pk, fields)));
                 }
             }
         }

@@ -31,8 +31,8 @@ pub(crate) async fn make_owner(
         if let Some(pk) = present {
             return amend(cell, members, pk, promoted).await;
         }
-        let row = Row { pk: cell.reserve(members, 1).await?, fields: fields.clone() };
-        let write = Write::Insert { model: members.id, row };
+        let row = Row::new(cell.reserve(members, 1).await?, fields.clone());
+        let write = Write::insert(members, row);
         match cell.write(&Transaction { writes: vec![write], chunk: None }).await {
             Ok(()) => return Ok(()),
             Err(WriteError::Conflict(_)) => {}

@@ -69,7 +69,7 @@ impl Instance {
         for row in rows {
             let model = catalog.find(row["model"].as_str().unwrap()).unwrap();
             let Value::Object(fields) = row["fields"].clone() else { panic!("fields are an object") };
-            let row = Row { pk: row["pk"].as_i64().unwrap(), fields };
+            let row = Row::new(row["pk"].as_i64().unwrap(), fields);
             instance.silos().of(model).load(model, row).unwrap();
         }
         instance

@@ -58,7 +58,7 @@ impl Rehearsal {
         let FileRow { model: name, pk, fields } = row;
         match self.catalog.find(&name) {
             Some(model) => {
-                let loaded = self.silos().of(model).load(model, Row { pk, fields });
+                let loaded = self.silos().of(model).load(model, Row::new(pk, fields));
                 loaded.map_err(|source| StateError::Contradiction { position, source })
             }
             None if self.catalog.is_removed_model(&name) => Ok(()),

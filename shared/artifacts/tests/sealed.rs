@@ -186,8 +186,8 @@ async fn an_export_is_spooled_sealed_and_stored() {
     let catalog = Catalog::builtin();
     let (cell, control) = (MemorySilo::new(Arc::clone(&catalog)), MemorySilo::new(Arc::clone(&catalog)));
     let model = catalog.find("sentry.user").unwrap();
-    let fields = [("username".to_owned(), "ann".into())].into_iter().collect();
-    control.load(model, Row { pk: 3, fields }).unwrap();
+    let fields: silo::Fields = [("username".to_owned(), "ann".into())].into_iter().collect();
+    control.load(model, Row::new(3, fields)).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let request =

@@ -2,9 +2,7 @@
 
 use catalog::Model;
 use runtime::TaskError;
-use silo::{
-    Fields, Pk, Row, Silo, StoreError, StoreErrorKind, Stored, Transaction, UniqueKey, Write, WriteError,
-};
+use silo::{Fields, Pk, Silo, StoreError, StoreErrorKind, Stored, Transaction, UniqueKey, Write, WriteError};
 
 /// How often a change is made again because the row changed meanwhile.
 const ATTEMPTS_MAX: usize = 16;
@@ -80,7 +78,7 @@ pub async fn amend(
     for _ in 0..ATTEMPTS_MAX {
         let Some(before) = silo.get(model, &[pk]).await?.pop().flatten() else { return Ok(()) };
         let Some(fields) = change(&before.row.fields) else { return Ok(()) };
-        let write = Write::Replace { model: model.id, before, after: Row { pk, fields } };
+        let write = Write::replace(model, before, fields);
         match silo.write(&Transaction { writes: vec![write], chunk: None }).await {
             Ok(()) => return Ok(()),
             Err(WriteError::Conflict(conflict)) if conflict.taken.is_empty() => {}

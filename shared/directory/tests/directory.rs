@@ -28,7 +28,7 @@ fn silo() -> MemorySilo {
 fn put(silo: &MemorySilo, model: &str, pk: Pk, fields: Value) {
     let Value::Object(fields) = fields else { panic!("fields are an object") };
     let catalog = Arc::clone(silo.catalog());
-    silo.load(catalog.find(model).unwrap(), Row { pk, fields }).unwrap();
+    silo.load(catalog.find(model).unwrap(), Row::new(pk, fields)).unwrap();
 }
 
 /// Records a chunk of so many rows; every third row was there before.

@@ -19,5 +19,5 @@ pub use intercepted::{Intercept, Intercepted};
 pub use memory::{LoadError, MemorySilo};
 pub use row::{Fields, Pk, Row, Stored};
 pub use store::{Page, Silo, Silos, Transaction, Write};
-pub use unique::UniqueKey;
+pub use unique::{UniqueKey, ValueHash};
 pub use volume::{PACKED_LIMIT, PLAIN_LIMIT, fits, pack, volume};

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     ChunkPosition, Conflict, ImportChunk, ImportPlan, Page, Pk, Row, Silo, StoreError, StoreErrorKind,
-    Stored, Taken, Transaction, UniqueKey, Write, WriteError, fits,
+    Stored, Taken, Transaction, UniqueKey, WriteError, fits,
 };
 
 /// Rows, indexes and import records in ordinary maps behind one lock.
@@ -84,8 +84,9 @@ impl MemorySilo {
         if state.get(model.id, row.pk).is_some() {
             return Err(LoadError::PkTaken { model: model.name.clone(), pk: row.pk });
         }
-        for key in UniqueKey::of(model, &row.fields) {
-            if let Some(holder) = state.uniques.get(&key) {
+        let takes = UniqueKey::of(model, &row.fields);
+        for key in &takes {
+            if let Some(holder) = state.uniques.get(key) {
                 let set = model.uniques.get(key.set).map(catalog::UniqueSet::name).unwrap_or_default();
                 return Err(LoadError::UniqueTaken {
                     model: model.name.clone(),
@@ -95,7 +96,7 @@ impl MemorySilo {
                 });
             }
         }
-        state.put(model, Stored { row, revision: 1 });
+        state.put(model, Stored { row, revision: 1 }, takes);
         Ok(())
     }
 
@@ -108,9 +109,8 @@ impl MemorySilo {
     fn items(&self, transaction: &Transaction) -> Vec<Item> {
         let mut items = Vec::new();
         for write in &transaction.writes {
-            let model = self.catalog.model(write.model());
-            items.push(Item::Row(model.id, write.row().pk));
-            items.extend(UniqueKey::of(model, &write.row().fields).into_iter().map(Item::Unique));
+            items.push(Item::Row(write.model(), write.row().pk));
+            items.extend(write.takes().iter().cloned().map(Item::Unique));
         }
         items.extend(transaction.chunk.iter().map(|chunk| Item::Chunk(chunk.import, chunk.position())));
         items
@@ -122,14 +122,13 @@ impl State {
         self.tables.get(&model)?.get(&pk)
     }
 
-    fn put(&mut self, model: &Model, stored: Stored) {
+    /// Keeps a row, which takes these unique values, in place of the one with its primary key.
+    fn put(&mut self, model: &Model, stored: Stored, takes: impl IntoIterator<Item = UniqueKey>) {
         let pk = stored.row.pk;
         if let Some(before) = self.tables.get_mut(&model.id).and_then(|table| table.remove(&pk)) {
             self.unindex(model, &before.row);
         }
-        for key in UniqueKey::of(model, &stored.row.fields) {
-            self.uniques.insert(key, pk);
-        }
+        self.uniques.extend(takes.into_iter().map(|key| (key, pk)));
         for (slot, key) in model.keys.iter().enumerate() {
             if let Some(target) = stored.row.key(&key.field) {
                 self.references.insert((model.id, slot, target, pk));
@@ -155,23 +154,19 @@ impl State {
         self.privileged.remove(&(model.id, row.pk));
     }
 
-    fn conflict(&self, catalog: &Catalog, transaction: &Transaction) -> Conflict {
+    fn conflict(&self, transaction: &Transaction) -> Conflict {
         let mut conflict = Conflict::default();
         for (position, write) in transaction.writes.iter().enumerate() {
-            let model = catalog.model(write.model());
-            let stored = self.get(model.id, write.row().pk).map(|stored| stored.revision);
-            let expected = match write {
-                Write::Insert { .. } => None,
-                Write::Replace { before, .. } => Some(before.revision),
-            };
-            if stored != expected {
+            let stored = self.get(write.model(), write.row().pk).map(|stored| stored.revision);
+            if stored != write.before().map(|before| before.revision) {
                 conflict.changed.push(position);
             }
-            for key in UniqueKey::of(model, &write.row().fields) {
-                if let Some(holder) = self.uniques.get(&key)
+            for key in write.takes() {
+                if let Some(holder) = self.uniques.get(key)
                     && *holder != write.row().pk
                 {
-                    let taken = Taken { write: position, model: model.id, set: key.set, holder: *holder };
+                    let taken =
+                        Taken { write: position, model: write.model(), set: key.set, holder: *holder };
                     conflict.taken.push(taken);
                 }
             }
@@ -186,11 +181,8 @@ impl State {
 
     fn apply(&mut self, catalog: &Catalog, transaction: &Transaction) {
         for write in &transaction.writes {
-            let revision = match write {
-                Write::Insert { .. } => 1,
-                Write::Replace { before, .. } => before.revision + 1,
-            };
-            self.put(catalog.model(write.model()), Stored { row: write.row().clone(), revision });
+            let stored = Stored { row: write.row().clone(), revision: write.revision() };
+            self.put(catalog.model(write.model()), stored, write.takes().iter().cloned());
         }
         if let Some(chunk) = &transaction.chunk {
             self.chunks.entry(chunk.import).or_default().insert(chunk.position(), chunk.clone());
@@ -300,7 +292,7 @@ impl Silo for MemorySilo {
         if let Some(write) = transaction.writes.iter().position(|write| !fits(&write.row().fields)) {
             return Err(WriteError::RowTooLarge { write });
         }
-        if transaction.contradicts_itself(&self.catalog) {
+        if transaction.contradicts_itself() {
             let action = "writing a row or unique value twice in one transaction";
             return Err(StoreError::new(StoreErrorKind::Refused, action).into());
         }
@@ -316,7 +308,7 @@ impl Silo for MemorySilo {
         };
         give_way().await;
         let mut state = self.lock();
-        let conflict = state.conflict(&self.catalog, transaction);
+        let conflict = state.conflict(transaction);
         if conflict.is_empty() {
             state.apply(&self.catalog, transaction);
         }

@@ -1,5 +1,7 @@
 //! Rows as every silo keeps them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,11 +16,16 @@ pub type Fields = serde_json::Map<String, Value>;
 pub struct Row {
     /// Its primary key.
     pub pk: Pk,
-    /// Its fields.
-    pub fields: Fields,
+    /// Its fields, which a row shares with its copies until one of them is changed.
+    pub fields: Arc<Fields>,
 }
 
 impl Row {
+    /// A row of these fields.
+    pub fn new(pk: Pk, fields: impl Into<Arc<Fields>>) -> Self {
+        Self { pk, fields: fields.into() }
+    }
+
     /// The primary key that a key field holds, if it holds one.
     pub fn key(&self, field: &str) -> Option<Pk> {
         self.fields.get(field).and_then(Value::as_i64)

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use catalog::{Catalog, Model, ModelId, SiloKind};
 use uuid::Uuid;
 
-use crate::{ChunkPosition, ImportChunk, ImportPlan, Pk, Row, StoreError, Stored, UniqueKey, WriteError};
+use crate::{
+    ChunkPosition, Fields, ImportChunk, ImportPlan, Pk, Row, StoreError, Stored, UniqueKey, WriteError,
+};
 
 /// Rows in primary key order, and where to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,49 +31,68 @@ pub struct Transaction {
 
 impl Transaction {
     /// Whether two changes are of the same row, or leave two rows with the same unique value.
-    pub fn contradicts_itself(&self, catalog: &Catalog) -> bool {
+    pub fn contradicts_itself(&self) -> bool {
         let (mut rows, mut values) = (HashSet::new(), HashSet::new());
         self.writes.iter().any(|write| {
-            let mut taken = UniqueKey::of(catalog.model(write.model()), &write.row().fields).into_iter();
-            !rows.insert((write.model(), write.row().pk)) || taken.any(|key| !values.insert(key))
+            !rows.insert((write.model(), write.row().pk))
+                || write.takes().iter().any(|key| !values.insert(key))
         })
     }
 }
 
-/// One change to one row.
+/// One change to one row: a new row, or other fields for one that is there.
 #[derive(Debug, Clone)]
-pub enum Write {
-    /// A new row; its primary key and unique values must be free.
-    Insert {
-        /// The model.
-        model: ModelId,
-        /// The row.
-        row: Row,
-    },
-    /// A row takes other fields; it must still be as it was read, and unique values that are new to it free.
-    Replace {
-        /// The model.
-        model: ModelId,
-        /// The row as it was read.
-        before: Stored,
-        /// Its fields from now on, under the same primary key.
-        after: Row,
-    },
+pub struct Write {
+    model: ModelId,
+    before: Option<Stored>,
+    row: Row,
+    takes: Vec<UniqueKey>,
 }
 
 impl Write {
+    /// A new row; its primary key and unique values must be free.
+    pub fn insert(model: &Model, row: Row) -> Self {
+        let takes = UniqueKey::of(model, &row.fields);
+        Self { model: model.id, before: None, row, takes }
+    }
+
+    /// Other fields for a row, under the same primary key. It must still be as it was read, and unique values
+    /// that are new to it must be free.
+    pub fn replace(model: &Model, before: Stored, fields: impl Into<Arc<Fields>>) -> Self {
+        let row = Row::new(before.row.pk, fields);
+        Self { before: Some(before), ..Self::insert(model, row) }
+    }
+
+    /// The same change, to other fields.
+    #[must_use]
+    pub fn with_fields(self, model: &Model, fields: impl Into<Arc<Fields>>) -> Self {
+        let row = Row::new(self.row.pk, fields);
+        Self { before: self.before, ..Self::insert(model, row) }
+    }
+
     /// The model of the row.
     pub fn model(&self) -> ModelId {
-        match self {
-            Self::Insert { model, .. } | Self::Replace { model, .. } => *model,
-        }
+        self.model
+    }
+
+    /// The row as it was read, if it is to be replaced.
+    pub fn before(&self) -> Option<&Stored> {
+        self.before.as_ref()
     }
 
     /// The row as it will be.
     pub fn row(&self) -> &Row {
-        match self {
-            Self::Insert { row, .. } | Self::Replace { after: row, .. } => row,
-        }
+        &self.row
+    }
+
+    /// The unique values that the row will have.
+    pub fn takes(&self) -> &[UniqueKey] {
+        &self.takes
+    }
+
+    /// The revision that the row will have: each change is one more, and a row that others wrote begins with 0.
+    pub fn revision(&self) -> u64 {
+        self.before.as_ref().map_or(1, |before| before.revision + 1)
     }
 }
 

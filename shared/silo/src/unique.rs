@@ -1,6 +1,6 @@
 //! The values that no two rows may share, as stores keep them.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use catalog::{Model, ModelId, UniqueSet};
 use serde_json::Value;
@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::Fields;
 
-/// The values of one unique set in one row, as a store compares them: the first 32 hexadecimal digits of the
-/// SHA-256 of the values as a compact JSON array, lower-cased where case does not matter.
+/// The values of one unique set in one row, as a store compares them: the first 16 bytes of the SHA-256 of the
+/// values as a compact JSON array, lower-cased where case does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UniqueKey {
     /// The model.
@@ -17,7 +17,17 @@ pub struct UniqueKey {
     /// The position of the set in [`Model::uniques`].
     pub set: usize,
     /// The hash of the values.
-    pub hash: String,
+    pub hash: ValueHash,
+}
+
+/// The hash of unique values; reads as 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueHash([u8; 16]);
+
+impl fmt::Display for ValueHash {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:032x}", u128::from_be_bytes(self.0))
+    }
 }
 
 impl UniqueKey {
@@ -32,20 +42,21 @@ impl UniqueKey {
         if !set.binds(fields) {
             return None;
         }
-        let mut values = Vec::with_capacity(set.fields.len());
+        let mut json = Vec::with_capacity(64);
         for field in &set.fields {
+            json.push(if json.is_empty() { b'[' } else { b',' });
+            // Values always serialise, and a vector takes whatever is written to it.
             match fields.get(field)? {
                 Value::Null => return None,
-                Value::String(text) if set.ignore_case => values.push(Value::String(text.to_lowercase())),
-                value => values.push(value.clone()),
+                Value::String(text) if set.ignore_case => {
+                    serde_json::to_writer(&mut json, &text.to_lowercase()).ok()?;
+                }
+                value => serde_json::to_writer(&mut json, value).ok()?,
             }
         }
-        let digest = Sha256::digest(Value::Array(values).to_string().as_bytes());
-        let mut hash = String::with_capacity(32);
-        for byte in digest.iter().take(16) {
-            // Writing to a string cannot fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
-        Some(UniqueKey { model: model.id, set: position, hash })
+        json.push(b']');
+        let mut hash = [0; 16];
+        hash.iter_mut().zip(Sha256::digest(&json)).for_each(|(byte, digit)| *byte = digit);
+        Some(UniqueKey { model: model.id, set: position, hash: ValueHash(hash) })
     }
 }

@@ -270,7 +270,7 @@ impl Stage {
         let Value::Object(fields) = fields else { panic!("fields are an object") };
         let catalog = Catalog::builtin();
         let model = catalog.find(model).unwrap();
-        self.silos().of(model).silo.load(model, Row { pk, fields }).unwrap();
+        self.silos().of(model).silo.load(model, Row::new(pk, fields)).unwrap();
     }
 
     /// All rows of a model by primary key.
@@ -278,7 +278,10 @@ impl Stage {
         let catalog = Catalog::builtin();
         let model = catalog.find(model).unwrap();
         let page = self.silos().of(model).silo.page(model, None, usize::MAX).await.unwrap();
-        page.items.into_iter().map(|stored| (stored.row.pk, stored.row.fields)).collect()
+        page.items
+            .into_iter()
+            .map(|stored| (stored.row.pk, Arc::unwrap_or_clone(stored.row.fields)))
+            .collect()
     }
 
     /// Imports an export as the task `importing` does.

@@ -1,10 +1,13 @@
 //! Rows in a file: a JSON array of `{"model": …, "pk": …, "fields": {…}}` (SPEC §1), read one at a time in
 //! bounded memory.
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, Read, Write};
+use std::ops::Range;
 
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use silo::{Fields, Pk};
 
 /// One row as a file has it.
@@ -18,6 +21,95 @@ pub struct FileRow {
     #[serde(deserialize_with = "distinct_fields")]
     pub fields: Fields,
 }
+
+/// What a row of a file is, before most of its fields are looked at.
+#[derive(Debug)]
+pub struct RowOutline<'a> {
+    /// Which row it is, from 1.
+    position: u64,
+    /// Where it begins.
+    offset: u64,
+    content: Outline<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Outline<'a> {
+    #[serde(borrow)]
+    model: Cow<'a, str>,
+    pk: Pk,
+    #[serde(borrow)]
+    fields: &'a RawValue,
+}
+
+impl RowOutline<'_> {
+    /// The name of its model.
+    pub fn model(&self) -> &str {
+        &self.content.model
+    }
+
+    /// Its primary key in the file.
+    pub fn pk(&self) -> Pk {
+        self.content.pk
+    }
+
+    /// Those of its fields that have one of these names.
+    ///
+    /// # Errors
+    /// The fields are no object, or one of them is given twice.
+    pub fn fields(&self, wanted: &[String]) -> Result<Fields, ReadError> {
+        let mut deserializer = serde_json::Deserializer::from_str(self.content.fields.get());
+        SomeFields { wanted }.deserialize(&mut deserializer).map_err(|error| ReadError::NotARow {
+            position: self.position,
+            offset: self.offset,
+            problem: problem(&error),
+        })
+    }
+}
+
+/// Reads some of the fields; that each is given once is asked of all.
+struct SomeFields<'w> {
+    wanted: &'w [String],
+}
+
+impl<'de> DeserializeSeed<'de> for SomeFields<'_> {
+    type Value = Fields;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for SomeFields<'_> {
+    type Value = Fields;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Fields, A::Error> {
+        let mut names: Vec<Cow<'de, str>> = Vec::with_capacity(32);
+        let mut fields = Fields::new();
+        while let Some(FieldName(name)) = entries.next_key()? {
+            if self.wanted.iter().any(|wanted| *wanted == name) {
+                fields.insert(name.clone().into_owned(), entries.next_value()?);
+            } else {
+                entries.next_value::<IgnoredAny>()?;
+            }
+            names.push(name);
+        }
+        names.sort_unstable();
+        if names.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+            return Err(A::Error::custom(GIVEN_TWICE));
+        }
+        Ok(fields)
+    }
+}
+
+/// The name of a field, which is copied only if it has to be unescaped.
+#[derive(Deserialize)]
+struct FieldName<'a>(#[serde(borrow)] Cow<'a, str>);
+
+const GIVEN_TWICE: &str = "a field is given twice";
 
 /// Reads fields, each of which may be given once: of two values, nobody can tell which was checked.
 fn distinct_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
@@ -34,7 +126,7 @@ fn distinct_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fields,
             let mut fields = Fields::new();
             while let Some((name, value)) = entries.next_entry()? {
                 if fields.insert(name, value).is_some() {
-                    return Err(A::Error::custom("a field is given twice"));
+                    return Err(A::Error::custom(GIVEN_TWICE));
                 }
             }
             Ok(fields)
@@ -172,21 +264,41 @@ impl<R: Read> RowReader<R> {
     /// The file cannot be read, is no array of rows, or exceeds a limit. After an error nothing more can be
     /// read.
     pub fn next_row(&mut self) -> Result<Option<FileRow>, ReadError> {
+        let Some((offset, row)) = self.next_bytes()? else { return Ok(None) };
+        self.parse(offset, row).map(Some)
+    }
+
+    /// The next row, of which only its model and its primary key are looked at; none behind the last.
+    ///
+    /// # Errors
+    /// As [`RowReader::next_row`].
+    pub fn next_outline(&mut self) -> Result<Option<RowOutline<'_>>, ReadError> {
+        let Some((offset, row)) = self.next_bytes()? else { return Ok(None) };
+        let content = self.parse(offset, row)?;
+        Ok(Some(RowOutline { position: self.rows, offset, content }))
+    }
+
+    /// Goes behind the next row; answers with where it begins in the file, and where it is in the buffer.
+    fn next_bytes(&mut self) -> Result<Option<(u64, Range<usize>)>, ReadError> {
         if !self.seek_row()? {
             return Ok(None);
         }
         self.rows += 1;
         let offset = self.offset();
         let length = self.find_row_end(offset)?;
-        let bytes = self.buffer.get(self.start..self.start + length).unwrap_or_default();
-        let row = serde_json::from_slice(bytes);
-        self.start += length;
+        let row = self.start..self.start + length;
+        self.start = row.end;
         self.row_bytes = length;
         self.state = ReaderState::BehindRow;
-        match row {
-            Ok(row) => Ok(Some(row)),
-            Err(error) => Err(ReadError::NotARow { position: self.rows, offset, problem: problem(&error) }),
-        }
+        Ok(Some((offset, row)))
+    }
+
+    fn parse<'a, T: Deserialize<'a>>(&'a self, offset: u64, row: Range<usize>) -> Result<T, ReadError> {
+        serde_json::from_slice(self.buffer.get(row).unwrap_or_default()).map_err(|error| ReadError::NotARow {
+            position: self.rows,
+            offset,
+            problem: problem(&error),
+        })
     }
 
     /// How many rows were read.
@@ -363,6 +475,14 @@ impl ObjectScan {
     }
 }
 
+/// A row as a file gets it.
+#[derive(Serialize)]
+struct WrittenRow<'a> {
+    model: &'a str,
+    pk: Pk,
+    fields: &'a Fields,
+}
+
 /// Writes rows as a JSON array, one at a time.
 #[derive(Debug)]
 pub struct RowWriter<W> {
@@ -380,10 +500,10 @@ impl<W: Write> RowWriter<W> {
     ///
     /// # Errors
     /// The sink's.
-    pub fn write(&mut self, row: &FileRow) -> std::io::Result<()> {
+    pub fn write(&mut self, model: &str, pk: Pk, fields: &Fields) -> std::io::Result<()> {
         self.sink.write_all(if self.rows == 0 { b"[\n" } else { b",\n" })?;
         self.rows += 1;
-        serde_json::to_writer(&mut self.sink, row).map_err(std::io::Error::from)
+        serde_json::to_writer(&mut self.sink, &WrittenRow { model, pk, fields }).map_err(std::io::Error::from)
     }
 
     /// Closes the array and returns the sink.

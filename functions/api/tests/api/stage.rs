@@ -73,7 +73,7 @@ impl Stage {
         for (pk, username) in [(1, "admin"), (7, "ada"), (8, "bob")] {
             let fields = json!({ "username": username, "email": format!("{username}@example.com"), "is_active": true });
             let Value::Object(fields) = fields else { unreachable!() };
-            control.load(users, Row { pk, fields }).unwrap();
+            control.load(users, Row::new(pk, fields)).unwrap();
         }
         let faults = Faults::default();
         let clock = ManualClock::default();

@@ -17,8 +17,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use catalog::{Catalog, Model};
-use silo::Pk;
-use transfer::rows::{FileRow, RowWriter};
+use silo::{Fields, Pk};
+use transfer::rows::RowWriter;
 
 pub use blueprint::{Blueprint, BlueprintError, Prefix};
 
@@ -74,7 +74,8 @@ impl Generator {
         for table in self.tables() {
             for organization in 0..self.repeats(table.recipe) {
                 for index in 0..self.blueprint.rows_in(table.recipe.rows) {
-                    writer.write(&self.row(&table, organization, index))?;
+                    let (pk, fields) = self.row(&table, organization, index);
+                    writer.write(&table.model.name, pk, &fields)?;
                     progress();
                 }
             }
@@ -82,10 +83,10 @@ impl Generator {
         writer.finish()
     }
 
-    fn row(&self, table: &Table<'_>, organization: u64, index: u64) -> FileRow {
+    fn row(&self, table: &Table<'_>, organization: u64, index: u64) -> (Pk, Fields) {
         let place = Place::new(self, table.model, organization, index);
         let pk = self.pk(table.recipe, organization, index).saturating_add(table.pk_offset);
-        FileRow { model: table.model.name.clone(), pk, fields: place.fields(table.recipe) }
+        (pk, place.fields(table.recipe))
     }
 
     /// The rows of every recipe, in the order of the file.

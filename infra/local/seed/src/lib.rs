@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use catalog::{Catalog, Model, ModelId};
-use silo::{Row, Silo, Silos, StoreError, Transaction, UniqueKey, Write, WriteError};
+use silo::{Row, Silo, Silos, StoreError, Transaction, Write, WriteError};
 use transfer::rows::{FileRow, ReadError, RowReader};
 
 /// How many items one transaction has at most; DynamoDB takes 100.
@@ -67,7 +67,7 @@ pub async fn seed<S: Silo>(silos: Silos<'_, S>, file: impl Read) -> Result<u64, 
 
 fn known(catalog: &Catalog, row: FileRow, position: u64) -> Result<(ModelId, Row), SeedError> {
     let FileRow { model, pk, fields } = row;
-    let found = catalog.find(&model).map(|model| (model.id, Row { pk, fields }));
+    let found = catalog.find(&model).map(|model| (model.id, Row::new(pk, fields)));
     found.ok_or(SeedError::UnknownModel { position, model })
 }
 
@@ -90,13 +90,14 @@ fn transactions(model: &Model, rows: Vec<Row>) -> Vec<Vec<Write>> {
     let mut transactions = Vec::new();
     let (mut writes, mut items) = (Vec::new(), 0);
     for row in rows {
-        let needed = 1 + UniqueKey::of(model, &row.fields).len();
+        let write = Write::insert(model, row);
+        let needed = 1 + write.takes().len();
         if items + needed > ITEMS_MAX {
             transactions.push(std::mem::take(&mut writes));
             items = 0;
         }
         items += needed;
-        writes.push(Write::Insert { model: model.id, row });
+        writes.push(write);
     }
     transactions.push(writes);
     transactions
@@ -150,7 +151,7 @@ mod tests {
         let catalog = Catalog::builtin();
         let model = catalog.find("sentry.organization").unwrap();
         let rows = (1..=200).map(|pk| serde_json::from_str::<FileRow>(&organization(pk)).unwrap());
-        let rows: Vec<Row> = rows.map(|FileRow { pk, fields, .. }| Row { pk, fields }).collect();
+        let rows: Vec<Row> = rows.map(|FileRow { pk, fields, .. }| Row::new(pk, fields)).collect();
         let transactions = transactions(model, rows);
         // Each has its row and its slug.
         assert!(transactions.iter().all(|writes| writes.len() * 2 <= ITEMS_MAX));

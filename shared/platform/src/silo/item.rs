@@ -36,7 +36,7 @@ pub(super) fn to_row(item: &Item) -> Result<Stored, Corrupt> {
         Some(AttributeValue::N(revision)) => revision.parse().map_err(|_| Corrupt::Attribute(REVISION))?,
         Some(_) => return Err(Corrupt::Attribute(REVISION)),
     };
-    Ok(Stored { row: Row { pk: to_pk(item)?, fields: to_fields(item)? }, revision })
+    Ok(Stored { row: Row::new(to_pk(item)?, to_fields(item)?), revision })
 }
 
 /// The primary key in the sort key of a row, or of its entry in an index.
@@ -80,7 +80,7 @@ mod tests {
         let catalog = Catalog::builtin();
         let members = catalog.find("sentry.organizationmember").expect("the catalogue has members");
         let row = fields(&json!({ "organization": 17, "user_id": null, "inviter_id": 4, "role": "owner" }));
-        let item = from_row(members, &Row { pk: 300, fields: row }, 2).expect("a small row");
+        let item = from_row(members, &Row::new(300, row), 2).expect("a small row");
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
         assert_eq!(text("pk"), Some("sentry.organizationmember#00000000000000000001"));
         assert_eq!(text("sk"), Some("00000000000000000300"));
@@ -97,7 +97,7 @@ mod tests {
         let mut item = keys::row("sentry.option", 5).attributes();
         item.insert("fields".to_owned(), AttributeValue::M(Item::new()));
         let stored = to_row(&item).expect("a row");
-        assert_eq!(stored, Stored { row: Row { pk: 5, fields: Fields::new() }, revision: 0 });
+        assert_eq!(stored, Stored { row: Row::new(5, Fields::new()), revision: 0 });
     }
 
     #[test]

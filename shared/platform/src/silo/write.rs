@@ -45,7 +45,7 @@ impl DynamoSilo {
     }
 
     fn changes(&self, transaction: &Transaction) -> Result<Vec<(Part, Change)>, WriteError> {
-        if transaction.contradicts_itself(&self.catalog) {
+        if transaction.contradicts_itself() {
             let action = format!("{}, which has a row or unique value twice,", action(transaction));
             return Err(StoreError::new(StoreErrorKind::Refused, action).into());
         }
@@ -69,15 +69,14 @@ impl DynamoSilo {
             let action = format!("writing {} {}: primary keys are not negative", model.name, row.pk);
             return Err(StoreError::new(StoreErrorKind::Refused, action).into());
         }
-        let (revision, condition, given_up) = match write {
-            Write::Insert { .. } => (1, Condition::new(IS_FREE, []), Vec::new()),
-            Write::Replace { before, .. } => {
-                (before.revision + 1, is_still(before), UniqueKey::of(model, &before.row.fields))
-            }
+        let (condition, given_up) = match write.before() {
+            None => (Condition::new(IS_FREE, []), Vec::new()),
+            Some(before) => (is_still(before), UniqueKey::of(model, &before.row.fields)),
         };
-        let item = item::from_row(model, row, revision).ok_or(WriteError::RowTooLarge { write: position })?;
+        let item = item::from_row(model, row, write.revision())
+            .ok_or(WriteError::RowTooLarge { write: position })?;
         let mut changes = vec![(Part::Row(position), Change::Put(item, condition))];
-        let taken = UniqueKey::of(model, &row.fields);
+        let taken = write.takes();
         for key in taken.iter().filter(|key| !given_up.contains(key)) {
             let change = Change::Put(item::from_unique(self.unique(key), row.pk), is_free_or_held_by(row.pk));
             changes.push((Part::Take(position, key.clone()), change));
@@ -92,7 +91,7 @@ impl DynamoSilo {
     /// Makes the blocks of new rows known before there is a row in them, so that paging finds it. They are not
     /// part of the transaction: transactions of one import share them.
     async fn list_blocks(&self, transaction: &Transaction) -> Result<(), StoreError> {
-        let inserted = transaction.writes.iter().filter(|write| matches!(write, Write::Insert { .. }));
+        let inserted = transaction.writes.iter().filter(|write| write.before().is_none());
         let mut blocks: HashSet<_> =
             inserted.map(|write| (write.model(), keys::block_of(write.row().pk))).collect();
         blocks.retain(|block| !self.listed().contains(block));

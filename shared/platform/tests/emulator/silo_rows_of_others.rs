@@ -71,7 +71,7 @@ async fn they_are_read_and_paged() {
     let model = silo.catalog().find("sentry.organization").expect("the catalogue has organisations");
     let page = silo.page(model, None, 10).await.expect("a page");
     let [stored] = page.items.as_slice() else { panic!("one row: {page:?}") };
-    assert_eq!(stored.row, Row { pk: 5, fields: fields(&json!({ "slug": "acme", "status": 0 })) });
+    assert_eq!(stored.row, Row::new(5, fields(&json!({ "slug": "acme", "status": 0 }))));
     assert_eq!(stored.revision, 0);
 }
 
@@ -79,10 +79,7 @@ async fn they_are_read_and_paged() {
 async fn their_keys_and_values_are_taken() {
     let Some((silo, _)) = with_acme().await else { return };
     let model = silo.catalog().find("sentry.organization").expect("the catalogue has organisations");
-    let insert = |pk, slug| Write::Insert {
-        model: model.id,
-        row: Row { pk, fields: fields(&json!({ "slug": slug })) },
-    };
+    let insert = |pk, slug| Write::insert(model, Row::new(pk, fields(&json!({ "slug": slug }))));
     let changed = Conflict { changed: vec![0], ..Conflict::default() };
     assert_eq!(conflict(&silo, insert(5, "other")).await, changed);
     let taken = vec![Taken { write: 0, model: model.id, set: 0, holder: 5 }];
@@ -97,8 +94,7 @@ async fn they_are_replaced_only_as_they_were_read() {
     let Some((silo, others)) = with_acme().await else { return };
     let model = silo.catalog().find("sentry.organization").expect("the catalogue has organisations");
     let before = silo.get(model, &[5]).await.expect("a read").remove(0).expect("the row");
-    let after = Row { pk: 5, fields: fields(&json!({ "slug": "new" })) };
-    let replace = Write::Replace { model: model.id, before, after };
+    let replace = Write::replace(model, before, fields(&json!({ "slug": "new" })));
     silo.write(&Transaction { writes: vec![replace.clone()], chunk: None }).await.expect("the first change");
     let changed = Conflict { changed: vec![0], ..Conflict::default() };
     assert_eq!(conflict(&silo, replace).await, changed);

@@ -70,7 +70,7 @@ async fn transaction(
 ) -> Transaction {
     let mut writes = Vec::new();
     for change in changes {
-        let row = Row { pk: change.pk, fields: change.fields.as_object().cloned().unwrap_or_default() };
+        let row = Row::new(change.pk, change.fields.as_object().cloned().unwrap_or_default());
         let now = silo.get(model, &[change.pk]).await.expect("a read").remove(0);
         let before = match change.kind {
             Kind::Insert => None,
@@ -80,8 +80,8 @@ async fn transaction(
             }
         };
         writes.push(match before {
-            None => Write::Insert { model: model.id, row },
-            Some(before) => Write::Replace { model: model.id, before, after: row },
+            None => Write::insert(model, row),
+            Some(before) => Write::replace(model, before, row.fields),
         });
     }
     Transaction { writes, chunk: None }

@@ -29,10 +29,7 @@ async fn a_thousand_rows_cost_what_they_must() {
                 "public": false, "date_added": "2026-01-02T03:04:05.678Z", "status": 0, "first_event": null,
                 "template": null, "platform": "python", "flags": "10",
             });
-            Write::Insert {
-                model: model.id,
-                row: Row { pk: *pk, fields: fields.as_object().expect("an object").clone() },
-            }
+            Write::insert(model, Row::new(*pk, fields.as_object().expect("an object").clone()))
         };
         let mapped = |pk: &Pk| Mapped { source: 1_000_000 + pk, pk: *pk, kind: ImportKind::Inserted };
         let first = batch.first().copied().unwrap_or_default();

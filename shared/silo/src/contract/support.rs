@@ -49,7 +49,7 @@ pub(super) fn model<'a>(silo: &'a impl Silo, name: &str) -> Fallible<&'a Model> 
 }
 
 pub(super) fn row(pk: Pk, fields: Value) -> Row {
-    Row { pk, fields: object(fields) }
+    Row::new(pk, object(fields))
 }
 
 fn object(fields: Value) -> Fields {
@@ -64,12 +64,11 @@ pub(super) fn organization(pk: Pk, slug: &str) -> Row {
 }
 
 pub(super) fn insert(model: &Model, row: Row) -> Write {
-    Write::Insert { model: model.id, row }
+    Write::insert(model, row)
 }
 
 pub(super) fn replace(model: &Model, before: &Stored, fields: Value) -> Write {
-    let after = Row { pk: before.row.pk, fields: object(fields) };
-    Write::Replace { model: model.id, before: before.clone(), after }
+    Write::replace(model, before.clone(), object(fields))
 }
 
 pub(super) fn transaction(writes: impl IntoIterator<Item = Write>) -> Transaction {

@@ -1,5 +1,7 @@
 //! Fields come back as they were written.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::support::{
@@ -115,7 +117,7 @@ pub async fn keeps_big_rows(silo: &impl Silo) -> Outcome {
     for (pk, bytes) in (1..).zip(around) {
         let mut row = row(pk, json!({ "key": format!("k-{pk}"), "value": "" }));
         let text = noise(bytes - volume(&row.fields));
-        row.fields.insert("value".to_owned(), json!(text));
+        Arc::make_mut(&mut row.fields).insert("value".to_owned(), json!(text));
         ensure_eq!(volume(&row.fields), bytes, "the size of the row");
         rows.push(row);
     }

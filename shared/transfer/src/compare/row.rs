@@ -81,7 +81,7 @@ impl<'a> RowComparison<'a> {
     }
 
     fn compare_fields(&self, left: &Row, right: &Row, report: &mut impl FnMut(Kind, String)) {
-        let rows = (&left.fields, &right.fields);
+        let rows = (&*left.fields, &*right.fields);
         for (field, comparators) in &self.model.comparators {
             let values = (value(rows.0, field), value(rows.1, field));
             for comparator in comparators.iter().filter(|comparator| **comparator != Comparator::Ignored) {

@@ -39,7 +39,7 @@ impl Export {
             match catalog.find(&row.model) {
                 Some(model) => {
                     if let Some(rows) = unordered.get_mut(model.id.index()) {
-                        rows.push(Row { pk: row.pk, fields: row.fields });
+                        rows.push(Row::new(row.pk, row.fields));
                     }
                 }
                 None if catalog.is_removed_model(&row.model) => {}

@@ -6,18 +6,19 @@
 mod error;
 mod selection;
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use catalog::{FieldKind, ImportScope, Model};
 use serde_json::Value;
-use silo::{Fields, Filter, Pk, Silo, Silos, Stored};
+use silo::{Fields, Filter, Pk, Row, Silo, Silos};
 
 pub use error::{ExportError, ExportErrorKind};
 
 use selection::{Selection, select};
 
 use crate::dates;
-use crate::rows::{FileRow, RowWriter};
+use crate::rows::RowWriter;
 
 /// What is asked of an export.
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ async fn write_all<S: Silo, W: Write>(
             .map_err(|source| failed(model, source))?;
         for stored in page.items {
             if takes(model, scope, &stored.row.fields) {
-                write_row(model, stored, writer)?;
+                write_row(model, &stored.row, writer)?;
             }
         }
         match page.next {
@@ -88,23 +89,28 @@ async fn write_these<S: Silo, W: Write>(
         let rows = silos.of(model).get(model, pks).await.map_err(|source| failed(model, source))?;
         // A row that went between the two steps is no longer part of the export.
         for stored in rows.into_iter().flatten() {
-            write_row(model, stored, writer)?;
+            write_row(model, &stored.row, writer)?;
         }
     }
     Ok(())
 }
 
-fn write_row<W: Write>(model: &Model, stored: Stored, writer: &mut RowWriter<W>) -> Result<(), ExportError> {
-    let mut fields = stored.row.fields;
+fn write_row<W: Write>(model: &Model, row: &Row, writer: &mut RowWriter<W>) -> Result<(), ExportError> {
+    Ok(writer.write(&model.name, row.pk, &with_normal_dates(model, &row.fields))?)
+}
+
+/// The fields with dates as exports write them; most are written so already.
+fn with_normal_dates<'a>(model: &Model, fields: &'a Fields) -> Cow<'a, Fields> {
+    let mut normal = Cow::Borrowed(fields);
     for (name, field) in &model.fields {
         if field.kind == FieldKind::Date
-            && let Some(Value::String(text)) = fields.get_mut(name)
-            && let Some(normal) = dates::normalised(text)
+            && let Some(Value::String(text)) = fields.get(name)
+            && let Some(text) = dates::normalised(text)
         {
-            *text = normal;
+            normal.to_mut().insert(name.clone(), text.into());
         }
     }
-    Ok(writer.write(&FileRow { model: model.name.clone(), pk: stored.row.pk, fields })?)
+    normal
 }
 
 /// Whether a row's own values let it into an export of this scope.

@@ -17,26 +17,31 @@ pub(crate) struct Defaults<'a> {
     pub(crate) random: RowRandom<'a>,
 }
 
-/// Takes each field of the model out of the file's fields, checked; returns them, and the names of fields
-/// that the model does not have (those that newer versions dropped are left out in silence, SPEC §7).
+/// Makes the fields that a file has the fields that the model has, each checked; returns the names of those that
+/// the model does not have (what newer versions dropped is left out in silence, SPEC §7).
 pub(crate) fn normalise(
     catalog: &Catalog,
     model: &Model,
-    mut given: Fields,
+    fields: &mut Fields,
     defaults: Defaults<'_>,
-) -> Result<(Fields, Vec<String>), RowProblem> {
-    let mut fields = Fields::new();
+) -> Result<Vec<String>, RowProblem> {
     for (name, field) in &model.fields {
-        let value = match given.remove(name) {
-            None => default(name, field, defaults)?,
-            Some(Value::Null) if field.nullable || field.kind == FieldKind::Any => Value::Null,
-            Some(value) => checked(model, name, field, value)?,
-        };
-        fields.insert(name.clone(), value);
+        match fields.get_mut(name) {
+            None => drop(fields.insert(name.clone(), default(name, field, defaults)?)),
+            Some(Value::Null) if field.nullable || field.kind == FieldKind::Any => {}
+            Some(value) => check_and_tidy(model, name, field, value)?,
+        }
     }
-    let unknown = given.into_iter().map(|(name, _)| name);
-    let unknown = unknown.filter(|name| !catalog.is_removed_field(&model.name, name)).collect();
-    Ok((fields, unknown))
+    if fields.len() == model.fields.len() {
+        return Ok(Vec::new());
+    }
+    let unknown = fields.keys().filter(|name| !model.fields.contains_key(*name));
+    let mut unknown: Vec<String> = unknown.cloned().collect();
+    for name in &unknown {
+        fields.remove(name);
+    }
+    unknown.retain(|name| !catalog.is_removed_field(&model.name, name));
+    Ok(unknown)
 }
 
 fn default(name: &str, field: &Field, defaults: Defaults<'_>) -> Result<Value, RowProblem> {
@@ -61,10 +66,24 @@ pub(crate) fn made(value: &AutomaticValue, name: &str, defaults: Defaults<'_>) -
     Some(Value::String(text))
 }
 
-fn checked(model: &Model, name: &str, field: &Field, value: Value) -> Result<Value, RowProblem> {
+fn check_and_tidy(model: &Model, name: &str, field: &Field, value: &mut Value) -> Result<(), RowProblem> {
     match check(name, field, value) {
         Err(problem) if is_validated(model, name) => Err(RowProblem::validation(problem.reason)),
-        checked => checked,
+        Ok(()) => {
+            tidy(field, value);
+            Ok(())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Dates are kept in UTC with milliseconds.
+fn tidy(field: &Field, value: &mut Value) {
+    if field.kind == FieldKind::Date
+        && let Value::String(text) = value
+        && let Some(normal) = dates::normalised(text)
+    {
+        *text = normal;
     }
 }
 
@@ -74,33 +93,26 @@ fn is_validated(model: &Model, name: &str) -> bool {
     )
 }
 
-fn check(name: &str, field: &Field, value: Value) -> Result<Value, RowProblem> {
+fn check(name: &str, field: &Field, value: &Value) -> Result<(), RowProblem> {
     let wrong = |expected: &str| Err(RowProblem::deserialization(format!("`{name}` is not {expected}")));
-    match (field.kind, &value) {
-        (FieldKind::Json | FieldKind::Any, _) => Ok(value),
+    match (field.kind, value) {
+        (FieldKind::Json | FieldKind::Any, _) => Ok(()),
         (_, Value::Null) => Err(RowProblem::validation(format!("`{name}` is null"))),
-        (FieldKind::Bool, Value::Bool(_)) => Ok(value),
+        (FieldKind::Bool, Value::Bool(_)) | (FieldKind::Float, Value::Number(_)) => Ok(()),
         (FieldKind::Bool, _) => wrong("true or false"),
-        (FieldKind::Int | FieldKind::Key(_), Value::Number(number)) if number.is_i64() => Ok(value),
+        (FieldKind::Int | FieldKind::Key(_), Value::Number(number)) if number.is_i64() => Ok(()),
         (FieldKind::Int | FieldKind::Key(_), _) => wrong("a whole number within 64 bits"),
-        (FieldKind::Float, Value::Number(_)) => Ok(value),
         (FieldKind::Float, _) => wrong("a number"),
-        (FieldKind::Text(length_max), Value::String(text)) => {
-            check_length(name, text, length_max)?;
-            Ok(value)
-        }
+        (FieldKind::Text(length_max), Value::String(text)) => check_length(name, text, length_max),
         (FieldKind::Text(_), _) => wrong("text"),
-        (FieldKind::Uuid, Value::String(text)) if uuid::Uuid::try_parse(text).is_ok() => Ok(value),
+        (FieldKind::Uuid, Value::String(text)) if uuid::Uuid::try_parse(text).is_ok() => Ok(()),
         (FieldKind::Uuid, _) => wrong("a UUID"),
-        (FieldKind::Ip, Value::String(text)) if text.parse::<IpAddr>().is_ok() => Ok(value),
+        (FieldKind::Ip, Value::String(text)) if text.parse::<IpAddr>().is_ok() => Ok(()),
         (FieldKind::Ip, Value::String(_)) => {
             Err(RowProblem::validation(format!("`{name}` is no valid IP address")))
         }
         (FieldKind::Ip, _) => wrong("an IP address"),
-        (FieldKind::Date, Value::String(text)) => match dates::instant(text) {
-            Some(_) => Ok(dates::normalised(text).map_or(value, Value::String)),
-            None => wrong("a date and time"),
-        },
+        (FieldKind::Date, Value::String(text)) if dates::instant(text).is_some() => Ok(()),
         (FieldKind::Date, _) => wrong("a date and time"),
     }
 }

@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 
 use catalog::{Catalog, ModelId};
-use silo::{ImportChunk, ImportKind, Mapped, Pk};
+use silo::{ImportChunk, ImportKind, Pk};
+
+use super::pk_runs::PkRuns;
 
 /// The primary keys of everything imported so far, and the names that inserted rows were given.
+///
+/// Planned primary keys follow each other as those of a file mostly do (DESIGN §3, "arithmetic plus exceptions"), so
+/// that it is small.
 #[derive(Debug)]
 pub struct PkMap {
-    models: Vec<HashMap<Pk, (Pk, ImportKind)>>,
+    models: Vec<PkRuns<ImportKind>>,
     identifiers: Vec<HashMap<Pk, String>>,
 }
 
@@ -16,12 +21,12 @@ impl PkMap {
     /// An empty map.
     pub fn new(catalog: &Catalog) -> Self {
         let models = catalog.models().len();
-        Self { models: vec![HashMap::new(); models], identifiers: vec![HashMap::new(); models] }
+        Self { models: vec![PkRuns::default(); models], identifiers: vec![HashMap::new(); models] }
     }
 
     /// What became of a row of the file.
     pub fn get(&self, model: ModelId, source: Pk) -> Option<(Pk, ImportKind)> {
-        self.models.get(model.index())?.get(&source).copied()
+        self.models.get(model.index())?.get(source)
     }
 
     /// The name that an inserted row was given, by its primary key here.
@@ -31,17 +36,18 @@ impl PkMap {
 
     /// Adds what a chunk says.
     pub fn learn(&mut self, model: ModelId, chunk: &ImportChunk) {
-        if let Some(map) = self.models.get_mut(model.index()) {
-            map.extend(chunk.mapped.iter().map(|Mapped { source, pk, kind }| (*source, (*pk, *kind))));
+        if let Some(rows) = self.models.get_mut(model.index()) {
+            for row in &chunk.mapped {
+                rows.insert(row.source, row.pk, row.kind);
+            }
         }
         if let Some(identifiers) = self.identifiers.get_mut(model.index()) {
             identifiers.extend(chunk.identifiers.iter().map(|(pk, name)| (*pk, name.clone())));
         }
     }
 
-    /// The rows of a model, as (primary key in the file, primary key here, how it got it).
+    /// The rows of a model, as (primary key in the file, primary key here, how it got it), by the first.
     pub fn rows(&self, model: ModelId) -> impl Iterator<Item = (Pk, Pk, ImportKind)> + '_ {
-        let rows = self.models.get(model.index()).into_iter().flatten();
-        rows.map(|(source, (pk, kind))| (*source, *pk, *kind))
+        self.models.get(model.index()).into_iter().flat_map(PkRuns::iter)
     }
 }

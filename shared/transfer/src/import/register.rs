@@ -5,43 +5,50 @@
 //! suffix. So the row, its registrations and its chunk agree as soon as the row is there; registrations have
 //! the primary keys of the plan, so that a run which resumes finds those of the one before it.
 
+use std::sync::Arc;
+
 use catalog::{Model, ModelId};
 use silo::{
-    Conflict, Fields, ImportChunk, ImportKind, Pk, Row, Silo, StoreError, StoreErrorKind, Transaction,
-    UniqueKey, Write, WriteError,
+    Conflict, Fields, ImportChunk, ImportKind, Pk, Row, Silo, StoreError, StoreErrorKind, Transaction, Write,
+    WriteError,
 };
 
+use super::automatic::automatic_fields;
+use super::batch_writer::{BatchWriter, SETTLE_ATTEMPTS_MAX};
+use super::context::ImportContext;
 use super::error::ImportError;
 use super::fields::Defaults;
-use super::plan::PlannedPks;
-use super::row::RowContext;
-use super::settle::automatic_fields;
-use super::{Importer, SETTLE_ATTEMPTS_MAX, store_error};
+use super::store_error;
 
-impl RowContext<'_> {
+impl<'a> ImportContext<'a> {
     /// The rows by which the other silo knows a row of the file under the name it has now.
-    pub(crate) fn registrations(&self, model: &Model, ordinal: u64, fields: &Fields) -> Vec<(&Model, Row)> {
+    pub(crate) fn registrations(
+        &self,
+        model: &Model,
+        ordinal: u64,
+        fields: &Fields,
+    ) -> Vec<(&'a Model, Row)> {
         if model.registered.is_empty() {
             return Vec::new();
         }
-        let pks = PlannedPks { catalog: self.catalog, plan: self.plan };
+        let pks = self.pks();
         let Some(pk) = pks.row(model, ordinal) else { return Vec::new() };
         let registration = |registered: &catalog::Automatic| {
             let made = self.catalog.model(registered.model);
             let defaults = Defaults { now: self.now, random: self.random_of_made(made, model, ordinal) };
             let fields = automatic_fields(made, registered, (pk, fields), defaults);
-            Some((made, Row { pk: pks.automatic(made, model, ordinal)?, fields }))
+            Some((made, Row::new(pks.automatic(made, model, ordinal)?, fields)))
         };
         model.registered.iter().filter_map(registration).collect()
     }
 }
 
-impl<S: Silo> Importer<'_, S> {
+impl<S: Silo> BatchWriter<'_, S> {
     /// Registers the names of a batch; false when one of them is taken, or when registrations of an earlier
     /// run were found: with that known now, the batch is to be settled anew.
     pub(super) async fn register(&mut self, registrations: &[(ModelId, Row)]) -> Result<bool, ImportError> {
         let Some((first, _)) = registrations.first() else { return Ok(true) };
-        let model = self.catalog.model(*first);
+        let model = self.context.catalog.model(*first);
         let writes: Vec<Write> =
             registrations.iter().filter_map(|(model, row)| self.registration(*model, row)).collect();
         if writes.is_empty() {
@@ -68,10 +75,11 @@ impl<S: Silo> Importer<'_, S> {
 
     /// What has to be written so that this row is there; none if it is known to be.
     fn registration(&self, model: ModelId, row: &Row) -> Option<Write> {
-        match self.known.rows.get(&(model, row.pk)) {
-            None => Some(Write::Insert { model, row: row.clone() }),
+        let model = self.context.catalog.model(model);
+        match self.known.rows.get(&(model.id, row.pk)) {
+            None => Some(Write::insert(model, row.clone())),
             Some(stored) if stored.row == *row => None,
-            Some(stored) => Some(Write::Replace { model, before: stored.clone(), after: row.clone() }),
+            Some(stored) => Some(Write::replace(model, stored.clone(), Arc::clone(&row.fields))),
         }
     }
 
@@ -80,17 +88,10 @@ impl<S: Silo> Importer<'_, S> {
         transaction: &Transaction,
         conflict: &Conflict,
     ) -> Result<(), StoreError> {
-        for taken in &conflict.taken {
-            let model = self.catalog.model(taken.model);
-            let row = transaction.writes.get(taken.write).map(Write::row);
-            let key = row
-                .zip(model.uniques.get(taken.set))
-                .and_then(|(row, set)| UniqueKey::in_set(model, taken.set, set, &row.fields));
-            self.known.holders.extend(key.map(|key| (key, taken.holder)));
-        }
+        self.learn_taken(transaction, conflict);
         let changed = conflict.changed.iter().filter_map(|position| transaction.writes.get(*position));
         for (model, pk) in changed.map(|write| (write.model(), write.row().pk)).collect::<Vec<_>>() {
-            self.read_rows(self.catalog.model(model), vec![pk]).await?;
+            self.read_rows(self.context.catalog.model(model), vec![pk]).await?;
         }
         Ok(())
     }
@@ -105,8 +106,8 @@ impl<S: Silo> Importer<'_, S> {
         let pks: Vec<Pk> = inserted.map(|row| row.pk).collect();
         let rows =
             self.silos.of(model).get(model, &pks).await.map_err(|source| store_error(&model.name, source))?;
-        let planned = PlannedPks { catalog: self.catalog, plan: self.plan };
-        let context = self.context();
+        let context = self.context;
+        let planned = context.pks();
         let registrations: Vec<(ModelId, Row)> = rows
             .into_iter()
             .flatten()

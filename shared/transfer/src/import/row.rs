@@ -1,98 +1,104 @@
 //! From a row of the file to a row that could be written, as far as the store has no say: scope, filter,
 //! fields, keys, and the rules that need nothing but the row (SPEC §7, "Per row").
 
-use catalog::{Catalog, ImportScope, Model, ModelId, Rule};
-use serde_json::Value;
-use silo::{Fields, ImportKind, ImportPlan, Pk};
+use std::sync::Arc;
 
+use catalog::{ImportScope, Model, ModelId, Rule};
+use serde_json::Value;
+use silo::{Fields, ImportKind, Pk, UniqueKey};
+
+use super::automatic::automatic_pk;
 use super::census::Census;
+use super::context::ImportContext;
 use super::error::RowProblem;
-use super::fields::{Defaults, normalise};
+use super::fields::normalise;
 use super::pk_map::PkMap;
+use super::pk_runs::PkRuns;
 use super::random::RowRandom;
 use super::report::DropReason;
 use super::{slugs, tokens, users};
 use crate::rows::FileRow;
 
-/// What the rules of one import look at.
-pub(crate) struct RowContext<'a> {
-    pub(crate) catalog: &'a Catalog,
-    pub(crate) plan: &'a ImportPlan,
-    /// The plan's time as rows have it.
-    pub(crate) now: &'a str,
+/// Takes rows of the file as far as they go without the store.
+pub(crate) struct Preparer<'a> {
+    pub(crate) context: ImportContext<'a>,
     pub(crate) census: &'a Census,
     pub(crate) pk_map: &'a PkMap,
 }
 
 /// A row on its way, or why it goes no further.
 pub(crate) enum Prepared {
-    Candidate(Candidate),
+    /// It goes on; with the fields of the file that its model does not have.
+    Candidate(Candidate, Vec<String>),
     OutOfScope,
     Filtered,
     Dropped(DropReason),
 }
 
 /// A row that is to be written unless the store has something against it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) ordinal: u64,
     pub(crate) source_pk: Pk,
-    pub(crate) fields: Fields,
+    pub(crate) fields: Arc<Fields>,
+    /// The unique values of these fields.
+    pub(crate) takes: Vec<UniqueKey>,
     /// Its name in the file, if its model has an identifier.
     pub(crate) name: Option<String>,
     /// Its name cannot stay although nobody has it.
     pub(crate) needs_suffix: bool,
-    /// Fields of the file that its model does not have.
-    pub(crate) unknown_fields: Vec<String>,
+    /// What the organisation of its token is called here, for models with such tokens.
+    pub(crate) token_slug: Option<String>,
+    /// The row that was made with its target and whose place it takes: it is the first of the file.
+    pub(crate) first_automatic: Option<Pk>,
 }
 
-impl RowContext<'_> {
-    /// Where the random values of a row come from.
-    pub(crate) fn random<'m>(&'m self, model: &'m Model, ordinal: u64) -> RowRandom<'m> {
-        RowRandom { key: &self.plan.key, model: &model.name, ordinal, maker: "" }
-    }
-
-    /// Where the random values of a row come from that is made with a row of the file.
-    pub(crate) fn random_of_made<'m>(
-        &'m self,
-        made: &'m Model,
-        maker: &'m Model,
-        ordinal: u64,
-    ) -> RowRandom<'m> {
-        RowRandom { maker: &maker.name, ..self.random(made, ordinal) }
-    }
-
-    pub(crate) fn defaults<'m>(&'m self, model: &'m Model, ordinal: u64) -> Defaults<'m> {
-        Defaults { now: self.now, random: self.random(model, ordinal) }
-    }
-
+impl Preparer<'_> {
     /// Takes a row of the file as far as it goes without the store.
-    pub(crate) fn prepare(&self, model: &Model, ordinal: u64, row: FileRow) -> Result<Prepared, RowProblem> {
-        if !self.plan.scope.admits(model.scope_of(&row.fields)) {
+    ///
+    /// `seen` holds the primary keys of earlier rows of the model that scope and filter admit.
+    pub(crate) fn prepare(
+        &self,
+        model: &Model,
+        ordinal: u64,
+        row: FileRow,
+        seen: &mut PkRuns<()>,
+    ) -> Result<Prepared, RowProblem> {
+        if !self.context.plan.scope.admits(model.scope_of(&row.fields)) {
             return Ok(Prepared::OutOfScope);
         }
         if !self.census.admits(model.id, ordinal) {
             return Ok(Prepared::Filtered);
         }
-        if self.pk_map.get(model.id, row.pk).is_some() {
+        if !seen.insert(row.pk, row.pk, ()) {
             return Err(RowProblem::integrity("another row of the file has the same primary key"));
         }
         let name = model.identifier.as_ref().and_then(|field| row.fields.get(field));
         let name = name.and_then(Value::as_str).map(str::to_owned);
         check_required(model, &row.fields)?;
-        let (fields, unknown_fields) =
-            normalise(self.catalog, model, row.fields, self.defaults(model, ordinal))?;
-        let mut candidate =
-            Candidate { ordinal, source_pk: row.pk, fields, name, needs_suffix: false, unknown_fields };
-        if let Some(reason) = self.replace_keys(model, &mut candidate.fields) {
+        let mut draft = Draft { ordinal, fields: row.fields, needs_suffix: false, token_slug: None };
+        let unknown_fields =
+            normalise(self.context.catalog, model, &mut draft.fields, self.context.defaults(model, ordinal))?;
+        if let Some(reason) = self.replace_keys(model, &mut draft.fields) {
             return Ok(Prepared::Dropped(reason));
         }
         for rule in &model.rules {
-            if let Some(reason) = self.apply(model, rule, &mut candidate)? {
+            if let Some(reason) = self.apply(model, rule, &mut draft)? {
                 return Ok(Prepared::Dropped(reason));
             }
         }
-        Ok(Prepared::Candidate(candidate))
+        let Draft { fields, needs_suffix, token_slug, .. } = draft;
+        let candidate = Candidate {
+            ordinal,
+            source_pk: row.pk,
+            takes: UniqueKey::of(model, &fields),
+            first_automatic: automatic_pk(self.context, model, &fields),
+            fields: Arc::new(fields),
+            name,
+            needs_suffix,
+            token_slug,
+        };
+        Ok(Prepared::Candidate(candidate, unknown_fields))
     }
 
     /// Replaces every key through the pk map; a target that was not imported drops the row, or makes the key
@@ -120,15 +126,11 @@ impl RowContext<'_> {
     }
 
     /// Applies one rule as far as it needs nothing but the row; rules about taken values come later.
-    fn apply(
-        &self,
-        model: &Model,
-        rule: &Rule,
-        candidate: &mut Candidate,
-    ) -> Result<Option<DropReason>, RowProblem> {
-        let outside_global = self.plan.scope != ImportScope::Global;
-        let random = self.random(model, candidate.ordinal);
-        let fields = &mut candidate.fields;
+    fn apply(&self, model: &Model, rule: &Rule, draft: &mut Draft) -> Result<Option<DropReason>, RowProblem> {
+        let ImportContext { catalog, now, .. } = self.context;
+        let outside_global = self.context.is_outside_global();
+        let random = self.context.random(model, draft.ordinal);
+        let fields = &mut draft.fields;
         match rule {
             Rule::OnlyInGlobal(condition) if outside_global && condition.holds(fields) => {
                 return Ok(Some(DropReason::GlobalOnly));
@@ -142,19 +144,20 @@ impl RowContext<'_> {
                     self.replace_soft_key(fields, field, target);
                 }
             }
-            Rule::Unclaim => users::unclaim(fields, outside_global, self.now, random),
+            Rule::Unclaim => users::unclaim(fields, outside_global, now, random),
             Rule::Slug(field) => {
                 let slug = slugs::normalised(text(fields, field).unwrap_or_default());
                 slugs::check(field, &slug)?;
-                candidate.needs_suffix = slugs::needs_suffix(self.catalog, &slug);
+                draft.needs_suffix = slugs::needs_suffix(catalog, &slug);
                 fields.insert(field.clone(), slug.into());
             }
-            Rule::UserOption { key, value } => users::check_option(self.catalog, fields, key, value)?,
+            Rule::UserOption { key, value } => users::check_option(catalog, fields, key, value)?,
             Rule::OrgAuthToken(key) => {
                 let Some(slug) = self.target_identifier(model, key, fields) else {
                     return Ok(Some(DropReason::NoSlug));
                 };
-                tokens::keep_or_make_org_token(fields, &slug, self.now, random);
+                tokens::keep_or_make_org_token(fields, &slug, now, random);
+                draft.token_slug = Some(slug);
             }
             Rule::ApiToken => tokens::derive_api_token(fields),
             rule => {
@@ -169,13 +172,14 @@ impl RowContext<'_> {
     /// The values that a rule gives to fields, whatever they were; nothing for rules that do not hold in this
     /// import or that are about values which other rows may have.
     fn assigned<'r>(&self, rule: &'r Rule, fields: &Fields, random: RowRandom<'_>) -> Vec<(&'r str, Value)> {
-        let outside_global = self.plan.scope != ImportScope::Global;
-        let unprivileged = !matches!(self.plan.scope, ImportScope::Config | ImportScope::Global);
-        let now = || Value::from(self.now);
+        let plan = self.context.plan;
+        let outside_global = self.context.is_outside_global();
+        let unprivileged = !matches!(plan.scope, ImportScope::Config | ImportScope::Global);
+        let now = || Value::from(self.context.now);
         match rule {
             Rule::Set(field, value) => vec![(field.as_str(), value.clone())],
             Rule::SetOutsideGlobal(field, value) if outside_global => vec![(field, value.clone())],
-            Rule::SetWhenHidden(field, value) if self.plan.flags.hide_organizations => {
+            Rule::SetWhenHidden(field, value) if plan.flags.hide_organizations => {
                 vec![(field, value.clone())]
             }
             Rule::Now(field) => vec![(field, now())],
@@ -200,7 +204,7 @@ impl RowContext<'_> {
     }
 
     /// The name that a key's target was given.
-    pub(crate) fn target_identifier(&self, model: &Model, key: &str, fields: &Fields) -> Option<String> {
+    fn target_identifier(&self, model: &Model, key: &str, fields: &Fields) -> Option<String> {
         let target = model.key(key)?.target?;
         let pk = fields.get(key).and_then(Value::as_i64)?;
         self.pk_map.identifier(target, pk).map(str::to_owned)
@@ -208,7 +212,7 @@ impl RowContext<'_> {
 
     /// Replaces a primary key that is held as a number or as text; null when its target was not imported.
     fn replace_soft_key(&self, fields: &mut Fields, field: &str, target: &str) {
-        let Some(target) = self.catalog.find(target) else { return };
+        let Some(target) = self.context.catalog.find(target) else { return };
         let replaced = match fields.get(field) {
             None | Some(Value::Null) => return,
             Some(Value::String(text)) => {
@@ -222,6 +226,14 @@ impl RowContext<'_> {
     fn mapped(&self, model: ModelId, source_pk: Option<Pk>) -> Option<Pk> {
         self.pk_map.get(model, source_pk?).map(|(pk, _)| pk)
     }
+}
+
+/// A row while the rules are at it.
+struct Draft {
+    ordinal: u64,
+    fields: Fields,
+    needs_suffix: bool,
+    token_slug: Option<String>,
 }
 
 fn drops_if_merged(model: &Model, key: &str) -> bool {

@@ -4,18 +4,21 @@
 //! Settling is a pure function of the batch and of what is known; when a write finds that more is taken,
 //! the batch is settled again with that known too.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use catalog::{Automatic, AutomaticValue, FieldKind, ImportScope, Model, ModelId, Rule, UniqueSet};
+use catalog::{Automatic, FieldKind, ImportScope, Model, ModelId, Rule, UniqueSet};
 use serde_json::Value;
 use silo::{Fields, ImportKind, Mapped, Pk, Row, Stored, UniqueKey, Write};
 
+use super::automatic::automatic_fields;
+use super::context::ImportContext;
 use super::error::{ImportError, RowProblem};
-use super::fields::{Defaults, made};
-use super::plan::PlannedPks;
+use super::fields::Defaults;
 use super::random::RowRandom;
 use super::report::DropReason;
-use super::row::{Candidate, RowContext};
+use super::row::Candidate;
 use super::{slugs, tokens};
 
 /// What is known of the store.
@@ -25,8 +28,6 @@ pub(crate) struct Known {
     pub(crate) holders: HashMap<UniqueKey, Pk>,
     /// Rows that may be replaced or merged with.
     pub(crate) rows: HashMap<(ModelId, Pk), Stored>,
-    /// Rows made automatically that a row of the file has replaced already.
-    pub(crate) replaced: HashSet<(ModelId, Pk)>,
 }
 
 /// What a batch comes to.
@@ -43,9 +44,9 @@ pub(crate) struct Settled {
 
 /// Settles the rows of one batch one after the other, in the order of the file.
 pub(crate) struct Settler<'a> {
-    pub(crate) context: &'a RowContext<'a>,
-    pub(crate) model: &'a Model,
-    pub(crate) known: &'a Known,
+    context: ImportContext<'a>,
+    model: &'a Model,
+    known: &'a Known,
     /// Who has which unique value within the batch: the position of the write.
     claims: HashMap<UniqueKey, usize>,
     settled: Settled,
@@ -75,36 +76,52 @@ enum Resolution {
 }
 
 /// A row on its way into the batch.
-struct Arrival {
-    candidate: Candidate,
+struct Arrival<'c> {
+    candidate: &'c Candidate,
+    fields: Arc<Fields>,
+    /// The unique values of these fields.
+    takes: Cow<'c, [UniqueKey]>,
     /// The row whose place it takes, and what that counts as.
     replaces: Option<(Holder, ImportKind)>,
     attempts: u32,
 }
 
+impl<'c> Arrival<'c> {
+    fn new(candidate: &'c Candidate) -> Self {
+        let (fields, takes) = (Arc::clone(&candidate.fields), Cow::Borrowed(candidate.takes.as_slice()));
+        Self { candidate, fields, takes, replaces: None, attempts: 0 }
+    }
+
+    fn change(&mut self, model: &Model, change: impl FnOnce(&mut Fields)) {
+        change(Arc::make_mut(&mut self.fields));
+        self.takes = Cow::Owned(UniqueKey::of(model, &self.fields));
+    }
+}
+
 impl<'a> Settler<'a> {
-    pub(crate) fn new(context: &'a RowContext<'a>, model: &'a Model, known: &'a Known) -> Self {
+    pub(crate) fn new(context: ImportContext<'a>, model: &'a Model, known: &'a Known) -> Self {
         Self { context, model, known, claims: HashMap::new(), settled: Settled::default() }
     }
 
     pub(crate) fn settle(mut self, candidates: &[Candidate]) -> Result<Settled, ImportError> {
         for candidate in candidates {
             let (ordinal, source_pk) = (candidate.ordinal, candidate.source_pk);
-            self.add(candidate.clone())
+            self.add(Arrival::new(candidate))
                 .map_err(|problem| problem.at(&self.model.name, ordinal, source_pk))?;
         }
         Ok(self.settled)
     }
 
-    fn add(&mut self, candidate: Candidate) -> Result<(), RowProblem> {
-        let mut arrival = Arrival { candidate, replaces: None, attempts: 0 };
+    fn add(&mut self, mut arrival: Arrival<'_>) -> Result<(), RowProblem> {
         if arrival.candidate.needs_suffix
             && let Some(field) = self.suffixed_field()
         {
             self.suffix(&mut arrival, field)?;
         }
-        if let Some(holder) = self.first_automatic(&arrival.candidate) {
-            arrival.replaces = Some((holder, ImportKind::Inserted));
+        if let Some(pk) = arrival.candidate.first_automatic
+            && self.known.rows.contains_key(&(self.model.id, pk))
+        {
+            arrival.replaces = Some((Holder::Store(pk), ImportKind::Inserted));
         }
         loop {
             if let Some((set, holder)) = self.taken_value(&arrival)? {
@@ -113,7 +130,7 @@ impl<'a> Settler<'a> {
                     Resolution::Replace(holder, kind) => arrival.replaces = Some((holder, kind)),
                     Resolution::Existing(holder) => {
                         let pk = self.pk_of(holder);
-                        self.map(&arrival.candidate, pk, ImportKind::Existing);
+                        self.map(arrival.candidate, &arrival.fields, pk, ImportKind::Existing);
                         return Ok(());
                     }
                     Resolution::Drop => return Ok(()),
@@ -136,10 +153,10 @@ impl<'a> Settler<'a> {
     }
 
     /// The first of the row's unique values that another row has.
-    fn taken_value(&self, arrival: &Arrival) -> Result<Option<(usize, Holder)>, RowProblem> {
+    fn taken_value(&self, arrival: &Arrival<'_>) -> Result<Option<(usize, Holder)>, RowProblem> {
         let own = arrival.replaces.map(|(holder, _)| self.pk_of(holder));
-        for key in UniqueKey::of(self.model, &arrival.candidate.fields) {
-            if let Some(holder) = self.holder(&key)
+        for key in arrival.takes.iter() {
+            if let Some(holder) = self.holder(key)
                 && Some(self.pk_of(holder)) != own
             {
                 if own.is_some() && self.is_natural_key(key.set) {
@@ -168,10 +185,10 @@ impl<'a> Settler<'a> {
     }
 
     /// Whether somebody has registered the row's name in the other silo.
-    fn is_registered(&self, arrival: &Arrival) -> Result<bool, RowProblem> {
-        let Candidate { ordinal, fields, .. } = &arrival.candidate;
+    fn is_registered(&self, arrival: &Arrival<'_>) -> Result<bool, RowProblem> {
+        let (ordinal, fields) = (arrival.candidate.ordinal, &arrival.fields);
         let name = self.model.identifier.as_ref().and_then(|field| fields.get(field));
-        for (model, row) in self.context.registrations(self.model, *ordinal, fields) {
+        for (model, row) in self.context.registrations(self.model, ordinal, fields) {
             for key in UniqueKey::of(model, &row.fields) {
                 let is_taken = self.known.holders.get(&key).is_some_and(|holder| *holder != row.pk);
                 let Some(set) = model.uniques.get(key.set).filter(|_| is_taken) else { continue };
@@ -185,10 +202,6 @@ impl<'a> Settler<'a> {
         Ok(false)
     }
 
-    fn unique_keys(&self, model: ModelId, fields: &Fields) -> Vec<UniqueKey> {
-        UniqueKey::of(self.context.catalog.model(model), fields)
-    }
-
     fn pk_of(&self, holder: Holder) -> Pk {
         match holder {
             Holder::Store(pk) => pk,
@@ -196,7 +209,12 @@ impl<'a> Settler<'a> {
         }
     }
 
-    fn resolve(&self, arrival: &mut Arrival, set: usize, holder: Holder) -> Result<Resolution, RowProblem> {
+    fn resolve(
+        &self,
+        arrival: &mut Arrival<'_>,
+        set: usize,
+        holder: Holder,
+    ) -> Result<Resolution, RowProblem> {
         for rule in self.rules_on(set) {
             match self.resolve_by(rule, arrival, holder)? {
                 Resolution::Pass => {}
@@ -209,17 +227,17 @@ impl<'a> Settler<'a> {
     fn resolve_by(
         &self,
         rule: &Rule,
-        arrival: &mut Arrival,
+        arrival: &mut Arrival<'_>,
         holder: Holder,
     ) -> Result<Resolution, RowProblem> {
         let plan = self.context.plan;
-        let fields = &mut arrival.candidate.fields;
+        let random = self.random(arrival.candidate.ordinal);
         Ok(match rule {
             // Only the name that the file has leads to a user: whoever has a name made up here is a stranger.
             Rule::MergeIfTaken(field)
                 if plan.flags.merge_users
                     && arrival.attempts == 0
-                    && self.has_exactly(holder, field, fields) =>
+                    && self.has_exactly(holder, field, &arrival.fields) =>
             {
                 Resolution::Existing(holder)
             }
@@ -235,29 +253,32 @@ impl<'a> Settler<'a> {
             Rule::ReplaceAutomatic(_) => Resolution::Replace(holder, ImportKind::Inserted),
             Rule::DropIfTaken(_) => Resolution::Drop,
             Rule::NullIfTaken(names) => {
-                for name in names {
-                    fields.insert(name.clone(), Value::Null);
-                }
+                arrival.change(self.model, |fields| {
+                    fields.extend(names.iter().map(|name| (name.clone(), Value::Null)));
+                });
                 Resolution::Changed
             }
             Rule::NewHexIfTaken(field) => {
-                let random = self.random(arrival.candidate.ordinal);
                 arrival.attempts += 1;
                 let key = random.draw(field, arrival.attempts).hex(tokens::PROJECT_KEY_HEX);
-                arrival.candidate.fields.insert(field.clone(), key.into());
+                arrival.change(self.model, |fields| drop(fields.insert(field.clone(), key.into())));
                 Resolution::Changed
             }
-            Rule::OrgAuthToken(key) => {
-                let slug = self.context.target_identifier(self.model, key, fields).unwrap_or_default();
+            Rule::OrgAuthToken(_) => {
                 arrival.attempts += 1;
-                let random = self.random(arrival.candidate.ordinal);
-                tokens::make_org_token(fields, &slug, self.context.now, random, arrival.attempts);
+                let slug = arrival.candidate.token_slug.as_deref().unwrap_or_default();
+                let (now, attempt) = (self.context.now, arrival.attempts);
+                arrival.change(self.model, |fields| {
+                    tokens::make_org_token(fields, slug, now, random, attempt);
+                });
                 Resolution::Changed
             }
             Rule::ApiToken => {
                 arrival.attempts += 1;
-                let random = self.random(arrival.candidate.ordinal);
-                tokens::make_api_token(fields, plan.now, random, arrival.attempts);
+                let attempt = arrival.attempts;
+                arrival.change(self.model, |fields| {
+                    tokens::make_api_token(fields, plan.now, random, attempt);
+                });
                 Resolution::Changed
             }
             _ => Resolution::Pass,
@@ -285,7 +306,7 @@ impl<'a> Settler<'a> {
     }
 
     /// Gives the row's name its next suffix; the name that the file has, normalised, is what gets it.
-    fn suffix(&self, arrival: &mut Arrival, field: &str) -> Result<(), RowProblem> {
+    fn suffix(&self, arrival: &mut Arrival<'_>, field: &str) -> Result<(), RowProblem> {
         let length_max = match self.model.field(field).map(|field| field.kind) {
             Some(FieldKind::Text(Some(length_max))) => length_max,
             _ => usize::MAX,
@@ -301,43 +322,32 @@ impl<'a> Settler<'a> {
                 .ok_or_else(|| RowProblem::integrity(format!("no free `{field}` was found")))?;
             arrival.attempts += 1;
             if !is_slug || !slugs::needs_suffix(self.context.catalog, &suffixed) {
-                arrival.candidate.fields.insert(field.to_owned(), suffixed.into());
+                arrival.change(self.model, |fields| drop(fields.insert(field.to_owned(), suffixed.into())));
                 return Ok(());
             }
         }
     }
 
-    /// The row that was made with the target of this row's key, if this is the first of the file to arrive.
-    fn first_automatic(&self, candidate: &Candidate) -> Option<Holder> {
-        let pk = automatic_pk(self.context, self.model, &candidate.fields)?;
-        let in_batch = self.settled.writes.iter().any(|write| write.row().pk == pk);
-        let is_there = self.known.rows.contains_key(&(self.model.id, pk));
-        let free = is_there && !in_batch && !self.known.replaced.contains(&(self.model.id, pk));
-        free.then_some(Holder::Store(pk))
-    }
-
-    fn write(&mut self, arrival: Arrival) -> Result<(), RowProblem> {
-        let Arrival { candidate, replaces, .. } = arrival;
+    fn write(&mut self, arrival: Arrival<'_>) -> Result<(), RowProblem> {
+        let Arrival { candidate, fields, replaces, .. } = arrival;
         match replaces {
-            None => self.insert(&candidate),
+            None => self.insert(candidate, fields),
             Some((Holder::Batch(position), kind)) => {
-                self.rewrite(position, candidate, kind);
+                self.rewrite(position, candidate, fields, kind);
                 Ok(())
             }
-            Some((Holder::Store(pk), kind)) => self.replace(pk, &candidate, kind),
+            Some((Holder::Store(pk), kind)) => self.replace(pk, candidate, fields, kind),
         }
     }
 
-    fn insert(&mut self, candidate: &Candidate) -> Result<(), RowProblem> {
-        let pks = PlannedPks { catalog: self.context.catalog, plan: self.context.plan };
-        let pk = pks.row(self.model, candidate.ordinal).ok_or_else(no_pk)?;
-        self.map(candidate, pk, ImportKind::Inserted);
-        let registrations = self.context.registrations(self.model, candidate.ordinal, &candidate.fields);
+    fn insert(&mut self, candidate: &Candidate, fields: Arc<Fields>) -> Result<(), RowProblem> {
+        let pk = self.context.pks().row(self.model, candidate.ordinal).ok_or_else(no_pk)?;
+        self.map(candidate, &fields, pk, ImportKind::Inserted);
+        let registrations = self.context.registrations(self.model, candidate.ordinal, &fields);
         self.settled.registrations.extend(registrations.into_iter().map(|(model, row)| (model.id, row)));
-        let row = Row { pk, fields: candidate.fields.clone() };
-        self.push(Write::Insert { model: self.model.id, row }, candidate);
+        self.push(Write::insert(self.model, Row::new(pk, Arc::clone(&fields))), candidate);
         for automatic in &self.model.automatic {
-            self.insert_automatic(automatic, candidate, pk, pks)?;
+            self.insert_automatic(automatic, candidate, (pk, &fields))?;
         }
         Ok(())
     }
@@ -347,64 +357,63 @@ impl<'a> Settler<'a> {
         &mut self,
         automatic: &Automatic,
         parent: &Candidate,
-        parent_pk: Pk,
-        pks: PlannedPks<'_>,
+        parent_row: (Pk, &Fields),
     ) -> Result<(), RowProblem> {
         if automatic.outside_global && self.context.plan.scope == ImportScope::Global {
             return Ok(());
         }
         let model = self.context.catalog.model(automatic.model);
         let random = self.context.random_of_made(model, self.model, parent.ordinal);
-        let defaults = Defaults { now: self.context.now, random };
-        let fields = automatic_fields(model, automatic, (parent_pk, &parent.fields), defaults);
-        let taken = self.unique_keys(model.id, &fields).iter().any(|key| self.holder(key).is_some());
+        let fields =
+            automatic_fields(model, automatic, parent_row, Defaults { now: self.context.now, random });
+        let taken = UniqueKey::of(model, &fields).iter().any(|key| self.holder(key).is_some());
         if taken && automatic.unless_taken {
             return Ok(());
         }
         if taken {
             return Err(RowProblem::integrity(format!("the {} made with it is there already", model.name)));
         }
+        let pks = self.context.pks();
         let pk = pks.automatic(model, self.model, parent.ordinal).ok_or_else(no_pk)?;
-        self.push(Write::Insert { model: model.id, row: Row { pk, fields } }, parent);
+        self.push(Write::insert(model, Row::new(pk, fields)), parent);
         Ok(())
     }
 
-    fn replace(&mut self, pk: Pk, candidate: &Candidate, kind: ImportKind) -> Result<(), RowProblem> {
+    fn replace(
+        &mut self,
+        pk: Pk,
+        candidate: &Candidate,
+        fields: Arc<Fields>,
+        kind: ImportKind,
+    ) -> Result<(), RowProblem> {
         let before = self.known.rows.get(&(self.model.id, pk)).cloned();
         let before = before.ok_or_else(|| RowProblem::integrity("the row to be replaced is gone"))?;
-        self.map(candidate, pk, kind);
-        let after = Row { pk, fields: candidate.fields.clone() };
-        self.push(Write::Replace { model: self.model.id, before, after }, candidate);
+        self.map(candidate, &fields, pk, kind);
+        self.push(Write::replace(self.model, before, fields), candidate);
         Ok(())
     }
 
     /// A later row of the batch takes the place of an earlier one: one write, with the later fields.
-    fn rewrite(&mut self, position: usize, candidate: Candidate, kind: ImportKind) {
-        self.claims.retain(|_, claimed| *claimed != position);
-        for key in UniqueKey::of(self.model, &candidate.fields) {
-            self.claims.insert(key, position);
-        }
+    fn rewrite(&mut self, position: usize, candidate: &Candidate, fields: Arc<Fields>, kind: ImportKind) {
         let pk = self.pk_of(Holder::Batch(position));
-        self.map(&candidate, pk, kind);
-        if let Some(Write::Insert { row, .. } | Write::Replace { after: row, .. }) =
-            self.settled.writes.get_mut(position)
-        {
-            row.fields = candidate.fields;
+        self.map(candidate, &fields, pk, kind);
+        self.claims.retain(|_, claimed| *claimed != position);
+        if let Some(write) = self.settled.writes.get_mut(position) {
+            *write = write.clone().with_fields(self.model, fields);
+            self.claims.extend(write.takes().iter().map(|key| (key.clone(), position)));
         }
     }
 
     fn push(&mut self, write: Write, origin: &Candidate) {
         let position = self.settled.writes.len();
-        for key in self.unique_keys(write.model(), &write.row().fields) {
-            self.claims.insert(key, position);
-        }
+        self.claims.extend(write.takes().iter().map(|key| (key.clone(), position)));
         self.settled.writes.push(write);
         self.settled.origins.push((origin.ordinal, origin.source_pk));
     }
 
-    fn map(&mut self, candidate: &Candidate, pk: Pk, kind: ImportKind) {
+    fn map(&mut self, candidate: &Candidate, fields: &Fields, pk: Pk, kind: ImportKind) {
         self.settled.mapped.push(Mapped { source: candidate.source_pk, pk, kind });
-        let name = self.model.identifier.as_ref().and_then(|field| candidate.fields.get(field));
+        let name = self.model.identifier.as_ref().and_then(|field| fields.get(field));
         let Some(name) = name.and_then(Value::as_str).filter(|_| kind == ImportKind::Inserted) else {
             return;
         };
@@ -432,37 +441,4 @@ pub(crate) fn drop_reason(model: &Model) -> DropReason {
         _ => None,
     });
     DropReason::Taken { fields: natural_key.unwrap_or_default() }
-}
-
-/// The primary key of the row that was made with the target of a row's key, for models whose first row
-/// replaces it.
-pub(crate) fn automatic_pk(context: &RowContext<'_>, model: &Model, fields: &Fields) -> Option<Pk> {
-    let key = model.rules.iter().find_map(|rule| match rule {
-        Rule::ReplaceFirstAutomatic(key) => Some(key),
-        _ => None,
-    })?;
-    let maker = context.catalog.model(model.key(key)?.target?);
-    let pks = PlannedPks { catalog: context.catalog, plan: context.plan };
-    let ordinal = pks.ordinal(maker, fields.get(key).and_then(Value::as_i64)?)?;
-    pks.automatic(model, maker, ordinal)
-}
-
-/// The fields of a row that is made with another one, whose primary key and fields are given.
-pub(crate) fn automatic_fields(
-    model: &Model,
-    automatic: &Automatic,
-    (parent_pk, parent): (Pk, &Fields),
-    defaults: Defaults<'_>,
-) -> Fields {
-    let value = |name: &str, field: &catalog::Field| {
-        let given = automatic.fields.iter().find(|(given, _)| given == name).map(|(_, value)| value);
-        match given.or(field.default.as_ref()) {
-            Some(AutomaticValue::ParentPk) => Value::from(parent_pk),
-            Some(AutomaticValue::ParentField(field)) => parent.get(field).cloned().unwrap_or(Value::Null),
-            Some(value) => made(value, name, defaults).unwrap_or(Value::Null),
-            None if field.kind == FieldKind::Json => Value::Object(Fields::new()),
-            None => Value::Null,
-        }
-    };
-    model.fields.iter().map(|(name, field)| (name.clone(), value(name, field))).collect()
 }

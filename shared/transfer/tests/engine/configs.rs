@@ -44,7 +44,7 @@ fn ours_is_kept_unless_theirs_is_to_overwrite_it() {
                 assert_eq!(&rows[0].fields[field], value, "{model}.{field} under our primary key");
             }
             if kind == ImportKind::Existing {
-                assert_eq!(Value::Object(rows[0].fields.clone()), ours, "{model} is untouched");
+                assert_eq!(json!(rows[0].fields), ours, "{model} is untouched");
             }
             let report = outcome.report.models[model];
             assert_eq!(
@@ -84,7 +84,7 @@ fn configuration_is_left_alone_in_other_scopes() {
             instance.put(model, 50, ours.clone());
             let outcome = instance.run(&request_with(scope, OVERWRITE), [row(model, 3, theirs)]);
             assert_eq!(outcome.report.models[model].out_of_scope, 1);
-            assert_eq!(Value::Object(instance.rows(model)[0].fields.clone()), ours);
+            assert_eq!(json!(instance.rows(model)[0].fields), ours);
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn without_numbers(catalog: &Catalog, state: &State) -> BTreeMap<Stri
         .collect();
     let rank = |model: &str, pk: Pk| ranks.get(model).and_then(|ranks| ranks.get(&pk)).copied();
     let ranked = |model: &str, row: &Row| {
-        let mut fields = row.fields.clone();
+        let mut fields = silo::Fields::clone(&row.fields);
         for key in &catalog.find(model).unwrap().keys {
             if let Some(pk) = row.key(&key.field) {
                 fields.insert(key.field.clone(), json!(rank(&key.target_name, pk)));
@@ -286,11 +286,9 @@ fn no_transaction_is_larger_than_a_store_takes() {
         for transaction in wire.written() {
             let items = |write: &Write| {
                 let model = catalog.model(write.model());
-                let after = UniqueKey::of(model, &write.row().fields);
-                let before = match write {
-                    Write::Insert { .. } => Vec::new(),
-                    Write::Replace { before, .. } => UniqueKey::of(model, &before.row.fields),
-                };
+                let after = write.takes();
+                let before = write.before().map(|before| UniqueKey::of(model, &before.row.fields));
+                let before = before.unwrap_or_default();
                 1 + after.len() + before.iter().filter(|key| !after.contains(key)).count()
             };
             let count: usize = transaction.writes.iter().map(items).sum();
@@ -391,7 +389,7 @@ fn another_seed_changes_random_values_alone() {
         assert_eq!(rows.len(), others.len(), "{model}");
         for (row, other) in rows.iter().zip(&others) {
             assert_eq!(row.pk, other.pk);
-            for (field, value) in &row.fields {
+            for (field, value) in row.fields.iter() {
                 if value != &other.fields[field] {
                     let fields = differing.entry(model.clone()).or_default();
                     fields.push(field.clone());

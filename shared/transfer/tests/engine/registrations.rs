@@ -145,9 +145,7 @@ fn two_cells_never_give_out_the_same_slug() {
         // Cells count their organisations in ranges of their own: an id means one organisation everywhere.
         let organizations = control.catalog().find("sentry.organization").unwrap();
         let last = json!({ "name": "last", "slug": "last" });
-        cells[1]
-            .load(organizations, Row { pk: 1_000_000, fields: last.as_object().unwrap().clone() })
-            .unwrap();
+        cells[1].load(organizations, Row::new(1_000_000, last.as_object().unwrap().clone())).unwrap();
         block_on(join(
             insist(&cells[0], &control, 2 * seed, &file, &requests[0]),
             insist(&cells[1], &control, 2 * seed + 1, &file, &requests[1]),
@@ -188,9 +186,9 @@ fn a_repeated_import_leaves_registrations_alone() {
     instance.run(&request(Organization), [organization(5, "acme")]);
     let model = instance.catalog.find("sentry.organizationslugreservation").unwrap();
     let before = block_on(instance.control.get(model, &[1])).unwrap().remove(0).unwrap();
-    let mut after = before.row.clone();
-    after.fields.insert("slug".to_owned(), json!("renamed"));
-    let rename = silo::Write::Replace { model: model.id, before, after };
+    let mut after = silo::Fields::clone(&before.row.fields);
+    after.insert("slug".to_owned(), json!("renamed"));
+    let rename = silo::Write::replace(model, before, after);
     block_on(instance.control.write(&silo::Transaction { writes: vec![rename], chunk: None })).unwrap();
     instance.run(&request(Organization), [organization(5, "acme")]);
     assert_eq!(instance.rows("sentry.organizationslugreservation")[0].fields["slug"], "renamed");

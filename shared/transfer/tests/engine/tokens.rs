@@ -66,7 +66,7 @@ fn a_taken_api_token_is_made_anew() {
         assert_eq!(made["token_last_characters"], token[token.len() - 4..]);
         assert_eq!(made["expires_at"], IN_30_DAYS);
         let kept = instance.rows("sentry.apitoken").into_iter().find(|row| row.pk == 70).unwrap();
-        assert_eq!(Value::Object(kept.fields), ours, "ours is untouched");
+        assert_eq!(json!(kept.fields), ours, "ours is untouched");
     }
 }
 
@@ -270,7 +270,7 @@ fn missing_and_taken_keys_are_made_anew() {
     assert_ne!(fields(5)["public_key"], free);
     assert_ne!(fields(2)["public_key"], "a".repeat(32));
     let kept = instance.rows("sentry.projectkey").into_iter().find(|row| row.pk == 70).unwrap();
-    assert_eq!(Value::Object(kept.fields), ours);
+    assert_eq!(json!(kept.fields), ours);
 }
 
 /// A transaction cannot take a value away from one row and give it to another.

@@ -55,11 +55,7 @@ fn a_taken_username_gets_a_suffix_unless_it_is_merged() {
         assert_eq!(suffix("bob", &name).len(), 2, "{held} {flags:?}");
         let [renamed] = outcome.report.renamed.as_slice() else { panic!("{:?}", outcome.report) };
         assert_eq!((renamed.pk, renamed.from.as_str(), renamed.to.as_str()), (pk, "bob", name.as_str()));
-        assert_eq!(
-            Value::Object(instance.rows("sentry.user")[0].fields.clone()),
-            before,
-            "ours is untouched"
-        );
+        assert_eq!(json!(instance.rows("sentry.user")[0].fields), before, "ours is untouched");
     }
 }
 
@@ -82,7 +78,7 @@ fn an_exactly_equal_username_is_merged_when_asked() {
     assert_eq!(instance.mapped(&outcome, "sentry.user", 1), Some((7, ImportKind::Existing)));
     let users = instance.rows("sentry.user");
     assert_eq!(users.len(), 2);
-    assert_eq!(Value::Object(users[0].fields.clone()), before, "a merged user is untouched");
+    assert_eq!(json!(users[0].fields), before, "a merged user is untouched");
     for model in ["sentry.userpermission", "sentry.useroption", "sentry.useremail"] {
         let reason = DropReason::OwnerMerged { key: "user".to_owned() };
         assert_eq!(dropped(&outcome, model), [(1, reason)], "{model}");
@@ -354,7 +350,7 @@ fn an_email_that_is_there_is_kept_untouched() {
     assert_eq!(instance.mapped(&outcome, "sentry.email", 3), Some((inserted, ImportKind::Existing)));
     let emails = instance.rows("sentry.email");
     assert_eq!(emails.len(), 2, "{emails:?}");
-    assert_eq!(Value::Object(emails[0].fields.clone()), kept);
+    assert_eq!(json!(emails[0].fields), kept);
 }
 
 #[test]

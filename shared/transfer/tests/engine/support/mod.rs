@@ -115,7 +115,7 @@ impl Instance {
     pub(crate) fn put(&self, model: &str, pk: Pk, fields: Value) {
         let model = self.catalog.find(model).unwrap();
         let Value::Object(fields) = fields else { panic!("fields are an object") };
-        self.silos().of(model).load(model, Row { pk, fields }).unwrap();
+        self.silos().of(model).load(model, Row::new(pk, fields)).unwrap();
     }
 
     /// Everything there is, to compare states.

@@ -1,92 +1,52 @@
-//! The first pass over a file: how many rows of each model it has, and which of them a filter admits.
+//! Where the keys of a file's rows lead, and which of them a filter admits (SPEC §7).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::Read;
+use std::collections::{HashMap, HashSet};
 
 use catalog::{Catalog, Model, ModelId, Tenancy};
 use serde_json::Value;
 use silo::{Fields, Filter, Pk};
 
-use crate::import::report::count_unknown;
-use crate::rows::{FileRow, ReadError, RowReader};
-
-/// What a file holds.
-#[derive(Debug)]
-pub struct Census {
-    counts: Vec<u64>,
-    unknown: BTreeMap<String, u64>,
-    admitted: Option<Vec<Vec<bool>>>,
-}
-
-impl Census {
-    /// Reads a file to its end.
-    ///
-    /// Without a filter it keeps counts only; with one, the keys of every row: about 50 bytes a row.
-    ///
-    /// # Errors
-    /// The file cannot be read or is no array of rows.
-    pub fn take<R: Read>(
-        catalog: &Catalog,
-        rows: &mut RowReader<R>,
-        filter: &Filter,
-    ) -> Result<Census, ReadError> {
-        let mut counts = vec![0; catalog.models().len()];
-        let mut unknown = BTreeMap::new();
-        let mut graph = match (filter, catalog.tenancy()) {
-            (Filter::All, _) | (_, None) => None,
-            (_, Some(tenancy)) => Some(Graph::new(catalog, tenancy)),
-        };
-        while let Some(row) = rows.next_row()? {
-            match catalog.find(&row.model) {
-                Some(model) => {
-                    if let Some(count) = counts.get_mut(model.id.index()) {
-                        *count += 1;
-                    }
-                    if let Some(graph) = &mut graph {
-                        graph.add(model, &row);
-                    }
-                }
-                None if catalog.is_removed_model(&row.model) => {}
-                None => count_unknown(&mut unknown, &row.model),
-            }
-        }
-        Ok(Census { counts, unknown, admitted: graph.map(|graph| graph.admitted(filter)) })
-    }
-
-    /// How many rows of a model the file has.
-    pub fn rows(&self, model: ModelId) -> u64 {
-        self.counts.get(model.index()).copied().unwrap_or(0)
-    }
-
-    /// Rows of models that the catalogue does not know, by model; models that newer versions dropped do not
-    /// count.
-    pub fn unknown_models(&self) -> &BTreeMap<String, u64> {
-        &self.unknown
-    }
-
-    /// Whether the filter admits a row, by its position among the rows of its model, from 1.
-    pub fn admits(&self, model: ModelId, ordinal: u64) -> bool {
-        let Some(admitted) = &self.admitted else { return true };
-        let position = usize::try_from(ordinal).ok().and_then(|ordinal| ordinal.checked_sub(1));
-        let rows = admitted.get(model.index());
-        position.and_then(|position| rows?.get(position)).copied().unwrap_or(true)
-    }
-}
+use crate::import::pk_runs::PkRuns;
 
 /// The rows of a file and where their keys lead.
-struct Graph<'a> {
+pub(super) struct Graph<'a> {
     catalog: &'a Catalog,
     tenancy: &'a Tenancy,
     tables: Vec<Table>,
     names: Names,
 }
 
+/// The rows of one model, as small as can be: a file may have many millions.
 #[derive(Default)]
 struct Table {
+    /// Fields that a filter looks at.
+    wanted: Vec<String>,
+    /// How many keys the model has.
+    keys: usize,
+    rows: u32,
     /// Positions by primary key.
-    positions: HashMap<Pk, u32>,
-    /// For each row, the primary keys that its keys hold, in the order of the model's keys.
-    keys: Vec<Box<[Option<Pk>]>>,
+    positions: PkRuns<()>,
+    /// For each row and each key of its model, the position of the target among those of its own model; or
+    /// [`NOWHERE`].
+    targets: Vec<u32>,
+}
+
+/// A key that is null, or whose target does not come before in the file: such a row is dropped, or its key is null.
+const NOWHERE: u32 = u32::MAX;
+
+impl Table {
+    /// Each row by its position, with the positions of its keys' targets.
+    fn rows(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        let keys = |row: u32| {
+            let first = row as usize * self.keys;
+            self.targets.get(first..first + self.keys).unwrap_or_default()
+        };
+        (0..self.rows).map(move |row| (row, keys(row)))
+    }
+
+    fn position(&self, pk: Pk) -> Option<u32> {
+        u32::try_from(self.positions.get(pk)?.0).ok()
+    }
 }
 
 /// What a filter knows of a value, which it only ever compares: as much for a name of a megabyte as for any other.
@@ -108,21 +68,37 @@ struct Names {
 type Marks = Vec<Vec<bool>>;
 
 impl<'a> Graph<'a> {
-    fn new(catalog: &'a Catalog, tenancy: &'a Tenancy) -> Self {
-        let tables = catalog.models().iter().map(|_| Table::default()).collect();
+    pub(super) fn new(catalog: &'a Catalog, tenancy: &'a Tenancy) -> Self {
+        let table = |model| Table {
+            wanted: wanted(catalog, tenancy, model),
+            keys: model.keys.len(),
+            ..Table::default()
+        };
+        let tables = catalog.models().iter().map(table).collect();
         Self { catalog, tenancy, tables, names: Names::default() }
     }
 
-    fn add(&mut self, model: &Model, row: &FileRow) {
-        let Some(table) = self.tables.get_mut(model.id.index()) else { return };
-        let position = u32::try_from(table.keys.len()).unwrap_or(u32::MAX);
-        table.positions.insert(row.pk, position);
-        let key = |key: &catalog::Key| row.fields.get(&key.field).and_then(Value::as_i64);
-        table.keys.push(model.keys.iter().map(key).collect());
-        self.names.add(self.catalog, self.tenancy, model, row);
+    /// The fields of a model that a filter looks at.
+    pub(super) fn wanted(&self, model: ModelId) -> &[String] {
+        self.tables.get(model.index()).map(|table| table.wanted.as_slice()).unwrap_or_default()
     }
 
-    fn admitted(&self, filter: &Filter) -> Marks {
+    /// Adds the row that comes next in the file.
+    pub(super) fn add(&mut self, model: &Model, pk: Pk, fields: &Fields) {
+        let target = |key: &catalog::Key| {
+            let pk = fields.get(&key.field).and_then(Value::as_i64)?;
+            self.tables.get(key.target?.index())?.position(pk)
+        };
+        let targets: Vec<u32> = model.keys.iter().map(|key| target(key).unwrap_or(NOWHERE)).collect();
+        let Some(table) = self.tables.get_mut(model.id.index()) else { return };
+        table.positions.insert(pk, table.rows.into(), ());
+        table.rows = table.rows.saturating_add(1);
+        table.targets.extend(targets);
+        self.names.add(self.catalog, self.tenancy, model, pk, fields);
+    }
+
+    /// The rows that a filter admits, by model and position.
+    pub(super) fn admitted(&self, filter: &Filter) -> Marks {
         let chosen = self.chosen(filter);
         let mut admitted: Marks = Vec::with_capacity(self.tables.len());
         let mut anchored: Marks = Vec::with_capacity(self.tables.len());
@@ -173,7 +149,7 @@ impl<'a> Graph<'a> {
 
     fn positions(&self, model: ModelId, pks: &HashSet<Pk>) -> HashSet<u32> {
         let table = self.tables.get(model.index());
-        pks.iter().filter_map(|pk| table?.positions.get(pk).copied()).collect()
+        pks.iter().filter_map(|pk| table?.position(*pk)).collect()
     }
 
     /// Which rows of a model are admitted by where their keys lead, and which of them belong to somebody.
@@ -188,16 +164,17 @@ impl<'a> Graph<'a> {
         anchored: &Marks,
     ) -> (Vec<bool>, Vec<bool>) {
         let tolerated: Vec<bool> = model.keys.iter().map(|key| model.tolerates_missing(&key.field)).collect();
-        let mut rows = Vec::with_capacity(table.keys.len());
-        let mut anchors = Vec::with_capacity(table.keys.len());
-        for (position, keys) in (0u32..).zip(&table.keys) {
-            let mut is_admitted = chosen.get(&model.id).is_none_or(|chosen| chosen.contains(&position));
+        let chosen = chosen.get(&model.id);
+        let mut rows = Vec::with_capacity(table.rows as usize);
+        let mut anchors = Vec::with_capacity(table.rows as usize);
+        for (position, targets) in table.rows() {
+            let mut is_admitted = chosen.is_none_or(|chosen| chosen.contains(&position));
             let mut is_anchored = !model.dangling && model.keys.is_empty();
-            for ((key, tolerated), target_pk) in model.keys.iter().zip(&tolerated).zip(keys.iter()) {
-                let Some((target, target_position)) = self.target(key.target, *target_pk) else { continue };
-                is_admitted &= *tolerated || mark(admitted, target, target_position).unwrap_or(true);
+            for ((key, tolerated), target_position) in model.keys.iter().zip(&tolerated).zip(targets) {
+                let Some(target) = key.target.filter(|_| *target_position != NOWHERE) else { continue };
+                is_admitted &= *tolerated || mark(admitted, target, *target_position).unwrap_or(true);
                 is_anchored |= !self.catalog.model(target).dangling
-                    && mark(anchored, target, target_position).unwrap_or(false);
+                    && mark(anchored, target, *target_position).unwrap_or(false);
             }
             rows.push(is_admitted);
             anchors.push(is_admitted && is_anchored);
@@ -205,33 +182,33 @@ impl<'a> Graph<'a> {
         (rows, anchors)
     }
 
-    fn target(&self, model: Option<ModelId>, pk: Option<Pk>) -> Option<(ModelId, u32)> {
-        let model = model?;
-        let position = self.tables.get(model.index())?.positions.get(&pk?)?;
-        Some((model, *position))
-    }
-
     /// Leaves out rows that belong to nobody and that no admitted row of somebody refers to, and then what
     /// refers only to those.
     fn drop_unused(&self, admitted: &mut Marks, anchored: &Marks) {
         let mut used: HashSet<(ModelId, u32)> = HashSet::new();
         for (model, table) in self.catalog.models().iter().zip(&self.tables) {
-            for (position, keys) in (0u32..).zip(&table.keys) {
-                if mark(anchored, model.id, position) == Some(true) {
-                    let targets = model.keys.iter().zip(keys.iter());
-                    used.extend(targets.filter_map(|(key, pk)| self.target(key.target, *pk)));
-                }
+            let leads_to_dangling =
+                |target: Option<ModelId>| target.filter(|target| self.catalog.model(*target).dangling);
+            let slots = model.keys.iter().enumerate();
+            let slots: Vec<(usize, ModelId)> =
+                slots.filter_map(|(slot, key)| Some((slot, leads_to_dangling(key.target)?))).collect();
+            if slots.is_empty() {
+                continue;
+            }
+            let anchored_rows =
+                table.rows().filter(|(position, _)| mark(anchored, model.id, *position) == Some(true));
+            for (_, targets) in anchored_rows {
+                let targets = slots.iter().map(|(slot, target)| (*target, targets.get(*slot).copied()));
+                used.extend(targets.filter_map(|(target, position)| Some((target, position?))));
             }
         }
         for (model, table) in self.catalog.models().iter().zip(&self.tables) {
-            for (position, keys) in (0u32..).zip(&table.keys) {
-                let unused =
-                    model.dangling && model.used_by.is_empty() && !used.contains(&(model.id, position));
-                let follows_unused = model.keys.iter().zip(keys.iter()).any(|(key, pk)| {
-                    !model.tolerates_missing(&key.field)
-                        && self
-                            .target(key.target, *pk)
-                            .is_some_and(|(target, position)| mark(admitted, target, position) == Some(false))
+            let may_be_unused = model.dangling && model.used_by.is_empty();
+            for (position, targets) in table.rows() {
+                let unused = may_be_unused && !used.contains(&(model.id, position));
+                let follows_unused = model.keys.iter().zip(targets).any(|(key, target_position)| {
+                    let leads = |target| mark(admitted, target, *target_position);
+                    !model.tolerates_missing(&key.field) && key.target.and_then(leads) == Some(false)
                 });
                 if (unused || follows_unused)
                     && let Some(row) =
@@ -244,16 +221,26 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// The fields of a model that a filter looks at.
+fn wanted(catalog: &Catalog, tenancy: &Tenancy, model: &Model) -> Vec<String> {
+    let paths = [&tenancy.user, &tenancy.organization].into_iter();
+    let used_by = catalog.models().iter().flat_map(|named| &named.used_by);
+    let named = paths.chain(used_by).filter(|path| path.model == model.id).map(|path| &path.field);
+    let naming = model.uniques.first().filter(|_| !model.used_by.is_empty());
+    let naming = naming.and_then(|set| set.fields.first());
+    model.keys.iter().map(|key| &key.field).chain(named).chain(naming).cloned().collect()
+}
+
 impl Names {
-    fn add(&mut self, catalog: &Catalog, tenancy: &Tenancy, model: &Model, row: &FileRow) {
+    fn add(&mut self, catalog: &Catalog, tenancy: &Tenancy, model: &Model, pk: Pk, fields: &Fields) {
         if model.id == tenancy.user.model {
-            self.users.push((row.pk, digest(text(&row.fields, &tenancy.user.field))));
+            self.users.push((pk, digest(text(fields, &tenancy.user.field))));
         }
         if model.id == tenancy.organization.model {
-            self.organizations.push((row.pk, digest(text(&row.fields, &tenancy.organization.field))));
+            self.organizations.push((pk, digest(text(fields, &tenancy.organization.field))));
         }
         if model.id == tenancy.member_user.model {
-            let key = |field: &str| row.fields.get(field).and_then(Value::as_i64);
+            let key = |field: &str| fields.get(field).and_then(Value::as_i64);
             if let (Some(user), Some(organization)) =
                 (key(&tenancy.member_user.field), key(&tenancy.member_organization.field))
             {
@@ -262,25 +249,25 @@ impl Names {
         }
         for named in catalog.models().iter().filter(|named| !named.used_by.is_empty()) {
             for path in named.used_by.iter().filter(|path| path.model == model.id) {
-                let owner = owner(tenancy, model, row);
-                self.used.push((named.id, owner, digest(&text(&row.fields, &path.field).to_lowercase())));
+                let owner = owner(tenancy, model, pk, fields);
+                self.used.push((named.id, owner, digest(&text(fields, &path.field).to_lowercase())));
             }
         }
         if let (false, Some(unique)) = (model.used_by.is_empty(), model.uniques.first()) {
             let field = unique.fields.first().map(String::as_str).unwrap_or_default();
-            let value = digest(&text(&row.fields, field).to_lowercase());
+            let value = digest(&text(fields, field).to_lowercase());
             self.named.entry(model.id).or_default().push(value);
         }
     }
 }
 
 /// The user that a row is or belongs to.
-fn owner(tenancy: &Tenancy, model: &Model, row: &FileRow) -> Option<Pk> {
+fn owner(tenancy: &Tenancy, model: &Model, pk: Pk, fields: &Fields) -> Option<Pk> {
     if model.id == tenancy.user.model {
-        return Some(row.pk);
+        return Some(pk);
     }
     let key = model.keys.iter().find(|key| key.target == Some(tenancy.user.model))?;
-    row.fields.get(&key.field).and_then(Value::as_i64)
+    fields.get(&key.field).and_then(Value::as_i64)
 }
 
 fn named<'a>(rows: &'a [(Pk, Digest)], wanted: &[String]) -> impl Iterator<Item = Pk> + use<'a> {
