@@ -429,7 +429,6 @@ struct ObjectScan {
     scanned: usize,
     depth: usize,
     in_string: bool,
-    escaped: bool,
 }
 
 enum ScanResult {
@@ -443,35 +442,40 @@ enum ScanResult {
 impl ObjectScan {
     /// Goes on scanning; `bytes` always begins at the object's first byte.
     fn advance(&mut self, bytes: &[u8], depth_max: usize) -> ScanResult {
-        while let Some(byte) = bytes.get(self.scanned) {
-            self.scanned += 1;
+        while let Some(unscanned) = bytes.get(self.scanned..).filter(|unscanned| !unscanned.is_empty()) {
             if self.in_string {
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'"' => self.in_string = false,
-                    _ => {}
-                }
+                self.skip_string(unscanned);
                 continue;
             }
-            match byte {
-                b'"' => self.in_string = true,
-                b'{' | b'[' => {
-                    self.depth += 1;
-                    if self.depth > depth_max {
-                        return ScanResult::TooDeep;
+            for byte in unscanned {
+                self.scanned += 1;
+                match byte {
+                    b'"' => {
+                        self.in_string = true;
+                        break;
                     }
+                    b'{' | b'[' if self.depth == depth_max => return ScanResult::TooDeep,
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' if self.depth == 1 => return ScanResult::End(self.scanned),
+                    b'}' | b']' => self.depth -= 1,
+                    _ => {}
                 }
-                b'}' | b']' => {
-                    self.depth -= 1;
-                    if self.depth == 0 {
-                        return ScanResult::End(self.scanned);
-                    }
-                }
-                _ => {}
             }
         }
         ScanResult::More
+    }
+
+    /// Goes behind the end of a string, or behind the next escaped character of it. That may be behind the bytes at
+    /// hand: then the scan goes on behind it when there are more.
+    fn skip_string(&mut self, unscanned: &[u8]) {
+        match memchr::memchr2(b'"', b'\\', unscanned) {
+            None => self.scanned += unscanned.len(),
+            Some(found) if unscanned.get(found) == Some(&b'"') => {
+                self.scanned += found + 1;
+                self.in_string = false;
+            }
+            Some(found) => self.scanned += found + 2,
+        }
     }
 }
 

@@ -31,21 +31,32 @@ impl RowRandom<'_> {
         }
         hasher.update(&self.ordinal.to_le_bytes());
         hasher.update(&attempt.to_le_bytes());
-        Draw { bytes: hasher.finalize_xof() }
+        Draw { blocks: hasher.finalize_xof(), block: [0; 64], used: 64 }
     }
 }
 
 /// An endless stream of random values.
 pub(crate) struct Draw {
-    bytes: blake3::OutputReader,
+    blocks: blake3::OutputReader,
+    /// The block that is given out: the hash makes 64 bytes at a time, however few are asked for.
+    block: [u8; 64],
+    used: usize,
 }
 
 impl Draw {
     /// So many random bytes.
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.bytes.fill(&mut bytes);
-        bytes
+        [(); N].map(|()| self.byte())
+    }
+
+    fn byte(&mut self) -> u8 {
+        if self.used == self.block.len() {
+            self.blocks.fill(&mut self.block);
+            self.used = 0;
+        }
+        let byte = self.block.get(self.used).copied().unwrap_or_default();
+        self.used += 1;
+        byte
     }
 
     /// Random letters and digits.
@@ -73,8 +84,7 @@ impl Draw {
         let fair = 256 - 256 % alphabet.len();
         let mut text = String::with_capacity(length);
         while text.len() < length {
-            let [byte] = self.bytes();
-            let byte = usize::from(byte);
+            let byte = usize::from(self.byte());
             if byte < fair
                 && let Some(character) = alphabet.get(byte % alphabet.len())
             {
