@@ -77,10 +77,15 @@ fn an_import_that_failed_at_any_call_resumes() {
         let state = undisturbed.state();
         assert!(wire.calls() > 50, "there is something to disturb");
 
-        for moment in [Moment::Before, Moment::After] {
+        for (cut, moment) in [
+            (Wire::cut as fn(usize, Moment) -> Wire, Moment::Before),
+            (Wire::cut, Moment::After),
+            (Wire::dead_from, Moment::Before),
+            (Wire::dead_from, Moment::After),
+        ] {
             for call in 1..=wire.calls() {
                 let instance = hostile();
-                let error = instance.import_over(&Wire::cut(call, moment), &file, &request).unwrap_err();
+                let error = instance.import_over(&cut(call, moment), &file, &request).unwrap_err();
                 assert!(error.retryable(), "call {call} {moment:?}: {error}");
                 let planned = block_on(instance.cell.plan(request.import)).unwrap().is_some();
                 let resumed = instance.import(&file, &request).unwrap();

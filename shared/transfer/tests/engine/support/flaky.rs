@@ -18,6 +18,8 @@ pub(crate) enum Moment {
 pub(crate) struct Wire {
     calls: AtomicUsize,
     cut: Option<(usize, Moment)>,
+    /// Whether nothing goes through behind the cut.
+    is_dead: bool,
     /// Decides how long each call takes.
     seed: Option<usize>,
     written: Mutex<Vec<Transaction>>,
@@ -27,6 +29,12 @@ impl Wire {
     /// A wire on which the call of this number fails, from 1.
     pub(crate) fn cut(call: usize, moment: Moment) -> Self {
         Self { cut: Some((call, moment)), ..Self::default() }
+    }
+
+    /// A wire on which the call of this number fails and every later one, as when the process is killed: what was under
+    /// way beside it goes no further either.
+    pub(crate) fn dead_from(call: usize, moment: Moment) -> Self {
+        Self { is_dead: true, ..Self::cut(call, moment) }
     }
 
     /// A wire on which calls take longer or shorter, so that runs side by side meet in other places.
@@ -63,6 +71,7 @@ impl Intercept for Wire {
                 drop(answer);
                 Err(lost().into())
             }
+            Some((cut, _)) if self.is_dead && cut < number => Err(lost().into()),
             _ => call.await,
         }
     }

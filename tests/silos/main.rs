@@ -1,5 +1,4 @@
-//! The silo in memory and the silo in DynamoDB are one to the engine: the same plan and the same input leave
-//! equal states, row for row. Rehearsals and validations rest on it.
+//! The engine on the silo in DynamoDB, beside the silo in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,13 +15,14 @@ use std::num::NonZeroU32;
 use catalog::{Catalog, ImportScope};
 use platform::DynamoSilo;
 use relocate::generate::{Blueprint, Generator};
-use rstest::rstest;
-use silo::{Filter, ImportChunk, ImportFlags, ImportPlan, MemorySilo, Row, Silo, Silos};
+use silo::{Filter, ImportChunk, ImportFlags, ImportPlan, Row, Silo, Silos};
 use support::{account, make_table};
-use transfer::import::{ImportReport, ImportRequest, Unwatched, import};
+use transfer::import::{ImportReport, ImportRequest};
 use uuid::Uuid;
 
-#[path = "../shared/platform/tests/emulator/support.rs"]
+mod equal;
+mod exactly_once;
+#[path = "../../shared/platform/tests/emulator/support.rs"]
 mod support;
 
 const IMPORT: Uuid = Uuid::from_u128(7);
@@ -55,12 +55,21 @@ fn instance(export: &Generator) -> Vec<u8> {
     Generator::new(Catalog::builtin(), blueprint).unwrap().write(Vec::new(), || {}).unwrap()
 }
 
-async fn state_after<S: Silo>(cell: S, control: S, request: &ImportRequest) -> State {
-    let silos = Silos { cell: &cell, control: &control };
-    let (generator, file) = export();
-    seed::seed(silos, instance(&generator).as_slice()).await.unwrap();
-    let outcome = import(silos, file.as_slice(), request, &mut Unwatched).await.unwrap();
+/// An import of it, the same in every run.
+fn request(scope: ImportScope, flags: ImportFlags) -> ImportRequest {
+    ImportRequest {
+        import: IMPORT,
+        scope,
+        flags,
+        filter: Filter::All,
+        source_version: "1".to_owned(),
+        now: "2026-02-03T04:05:06.789Z".parse().unwrap(),
+        key: [7; 32],
+    }
+}
 
+/// What an import left, once it has ended.
+async fn state_of<S: Silo>(silos: Silos<'_, S>, report: ImportReport) -> State {
     let mut rows = Vec::new();
     for model in Catalog::builtin().models() {
         rows.push((model.name.clone(), all_rows(silos.of(model), model).await));
@@ -77,7 +86,8 @@ async fn state_after<S: Silo>(cell: S, control: S, request: &ImportRequest) -> S
             }
         }
     }
-    State { plan: outcome.plan, report: outcome.report, rows, chunks }
+    let plan = silos.cell.plan(IMPORT).await.unwrap().unwrap();
+    State { plan, report, rows, chunks }
 }
 
 async fn all_rows(silo: &impl Silo, model: &catalog::Model) -> Vec<Row> {
@@ -96,33 +106,4 @@ async fn table() -> Option<DynamoSilo> {
     let client = aws_sdk_dynamodb::Client::new(&account()?);
     let table = make_table(&client, "CellTable").await;
     Some(DynamoSilo::new(client, table, Catalog::builtin()))
-}
-
-#[rstest]
-#[case::organizations(ImportScope::Organization, ImportFlags { hide_organizations: true, ..ImportFlags::default() })]
-#[case::merging(ImportScope::Organization, ImportFlags { merge_users: true, ..ImportFlags::default() })]
-#[case::configuration(ImportScope::Config, ImportFlags { overwrite_configs: true, ..ImportFlags::default() })]
-#[tokio::test]
-async fn memory_and_dynamodb_end_in_equal_states(#[case] scope: ImportScope, #[case] flags: ImportFlags) {
-    // The tables of both silos have the same shape.
-    let (Some(cell), Some(control)) = (table().await, table().await) else { return };
-    let request = ImportRequest {
-        import: IMPORT,
-        scope,
-        flags,
-        filter: Filter::All,
-        source_version: "1".to_owned(),
-        now: "2026-02-03T04:05:06.789Z".parse().unwrap(),
-        key: [7; 32],
-    };
-    let stored = state_after(cell, control, &request).await;
-    let memory = || MemorySilo::new(Catalog::builtin());
-    let expected = state_after(memory(), memory(), &request).await;
-
-    assert!(expected.report.models.values().any(|model| model.inserted > 0), "something was imported");
-    assert!(!expected.report.renamed.is_empty() || scope == ImportScope::Config, "something was in the way");
-    for (stored, expected) in stored.rows.iter().zip(&expected.rows) {
-        assert_eq!(stored, expected);
-    }
-    assert_eq!(stored, expected);
 }

@@ -1,0 +1,150 @@
+//! An import into DynamoDB that is broken off at any call, and taken up again, ends as if nothing had happened.
+//!
+//! `RELOCATE_TEST_FULL=1 tests/run --rust -k dynamodb` breaks it off before and after every call; otherwise a few calls are
+//! chosen by a seed, which is shown (`RELOCATE_TEST_SEED` chooses the same again).
+
+use std::sync::Arc;
+
+use catalog::ImportScope;
+use pipeline::memory::When;
+use platform::DynamoSilo;
+use silo::{ImportFlags, Intercepted, Silo, Silos};
+use testkit::Breaker;
+use transfer::import::{
+    ImportError, ImportOutcome, ImportRequest, Proceed, Progress, Unwatched, Watch, import,
+};
+
+use super::{IMPORT, State, export, instance, request, state_of, table};
+
+/// How many calls are broken off, unless all are.
+const SAMPLE: usize = 12;
+
+/// An instance in DynamoDB whose every call may be broken off.
+struct Instance {
+    cell: Intercepted<Arc<DynamoSilo>, Breaker>,
+    control: Intercepted<Arc<DynamoSilo>, Breaker>,
+    breaker: Breaker,
+    file: Vec<u8>,
+}
+
+impl Instance {
+    /// One that has names of the file already; none without an emulator.
+    async fn new() -> Option<Self> {
+        let (generator, file) = export();
+        let breaker = Breaker::default();
+        let wire = |silo| Intercepted { silo: Arc::new(silo), between: breaker.clone() };
+        let (cell, control) = (wire(table().await?), wire(table().await?));
+        let silos = Silos { cell: &cell, control: &control };
+        seed::seed(silos, instance(&generator).as_slice()).await.unwrap();
+        breaker.reset();
+        Some(Self { cell, control, breaker, file })
+    }
+
+    fn silos(&self) -> Silos<'_, Intercepted<Arc<DynamoSilo>, Breaker>> {
+        Silos { cell: &self.cell, control: &self.control }
+    }
+
+    async fn import(&self, request: &ImportRequest) -> Result<ImportOutcome, ImportError> {
+        import(self.silos(), self.file.as_slice(), request, &mut Unwatched).await
+    }
+
+    async fn state(&self, outcome: ImportOutcome) -> State {
+        assert!(outcome.finished);
+        state_of(self.silos(), outcome.report).await
+    }
+}
+
+fn merging() -> ImportRequest {
+    request(ImportScope::Organization, ImportFlags { merge_users: true, ..ImportFlags::default() })
+}
+
+/// The state that an undisturbed run leaves, and how many calls it makes.
+async fn undisturbed() -> Option<(State, usize)> {
+    let instance = Instance::new().await?;
+    let outcome = instance.import(&merging()).await.unwrap();
+    let calls = instance.breaker.calls();
+    Some((instance.state(outcome).await, calls))
+}
+
+/// Which calls are broken off, and when: all, or some by a seed.
+fn chosen(calls: usize) -> Vec<(usize, When)> {
+    let all = (1..=calls).flat_map(|call| [(call, When::Before), (call, When::After)]);
+    if std::env::var("RELOCATE_TEST_FULL").is_ok_and(|full| full == "1") {
+        return all.collect();
+    }
+    let given = std::env::var("RELOCATE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    println!("RELOCATE_TEST_SEED={seed}");
+    fastrand::Rng::with_seed(seed).choose_multiple(all, SAMPLE)
+}
+
+#[tokio::test]
+async fn an_import_into_dynamodb_that_broke_off_at_any_call_resumes() {
+    let Some((expected, calls)) = undisturbed().await else { return };
+    assert!(calls > 100, "there is something to break off: {calls}");
+    for (call, when) in chosen(calls) {
+        let Some(instance) = Instance::new().await else { return };
+        instance.breaker.fail_call(call, when);
+        let error = instance.import(&merging()).await.unwrap_err();
+        assert!(error.retryable(), "call {call} {when:?}: {error}");
+        let is_planned = instance.cell.plan(IMPORT).await.unwrap().is_some();
+        instance.breaker.reset();
+        let resumed = instance.import(&merging()).await.unwrap();
+        let state = instance.state(resumed).await;
+        if is_planned {
+            assert_eq!(state, expected, "call {call} {when:?}");
+        } else {
+            // Primary keys that were reserved for nothing leave a gap.
+            let counts = |state: &State| state.rows.iter().map(|(_, rows)| rows.len()).collect::<Vec<_>>();
+            assert_eq!(counts(&state), counts(&expected), "call {call} {when:?}");
+            assert_eq!(state.report.models, expected.report.models, "call {call} {when:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_runs_of_one_import_into_dynamodb_write_every_row_once() {
+    let Some((expected, _)) = undisturbed().await else { return };
+    let Some(instance) = Instance::new().await else { return };
+    // The second may be told that the first has an item at this moment, and is tried again as a task would be.
+    let insist = async || loop {
+        match instance.import(&merging()).await {
+            Ok(outcome) => return outcome,
+            Err(error) => assert!(error.retryable(), "{error}"),
+        }
+    };
+    let (first, second) = tokio::join!(insist(), insist());
+    assert_eq!(first.report.models, second.report.models);
+    let state = instance.state(first).await;
+    assert_eq!(state.report.models, expected.report.models);
+    for ((model, rows), (_, expected)) in state.rows.iter().zip(&expected.rows) {
+        assert_eq!(rows.len(), expected.len(), "{model}");
+    }
+    assert_eq!(state.chunks.len(), expected.chunks.len());
+}
+
+/// Stops as soon as so many batches were written.
+struct Slice(u64);
+
+impl Watch for Slice {
+    async fn proceed(&mut self, progress: Progress) -> Proceed {
+        if progress.batches_written < self.0 { Proceed::GoOn } else { Proceed::Stop }
+    }
+}
+
+#[tokio::test]
+async fn slices_of_an_import_into_dynamodb_come_to_the_same() {
+    let Some((expected, _)) = undisturbed().await else { return };
+    let Some(instance) = Instance::new().await else { return };
+    let mut slices = 0;
+    let outcome = loop {
+        let outcome =
+            import(instance.silos(), instance.file.as_slice(), &merging(), &mut Slice(3)).await.unwrap();
+        if outcome.finished {
+            break outcome;
+        }
+        slices += 1;
+    };
+    assert!(slices > 5, "{slices}");
+    assert_eq!(instance.state(outcome).await, expected);
+}
