@@ -18,6 +18,7 @@ pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
             checker.registered(registered)?;
         }
         checker.used_by()?;
+        checker.sanitize()?;
     }
     catalog.tenancy().map_or(Ok(()), |tenancy| check_tenancy(catalog, tenancy))
 }
@@ -189,6 +190,16 @@ impl Checker<'_> {
             let optional = field.nullable || field.default.is_some() || field.kind == FieldKind::Json;
             if !given && !optional {
                 return Err(self.fail(format!("`{}.{name}` gets no value when it is made", made.name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn sanitize(&self) -> Result<(), CatalogError> {
+        for (field, way) in &self.model.sanitize {
+            self.has_field(self.model, field)?;
+            if let Some(problem) = way.problem(self.model, field) {
+                return Err(self.fail(problem));
             }
         }
         Ok(())

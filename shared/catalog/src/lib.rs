@@ -5,6 +5,7 @@ mod declaration;
 mod error;
 mod model;
 mod rule;
+mod sanitize;
 mod source;
 
 pub use error::CatalogError;
@@ -13,6 +14,7 @@ pub use model::{
     Model, ModelId, OnDelete, RetainedValues, Scope, SiloKind, Tenancy, UniqueSet,
 };
 pub use rule::Rule;
+pub use sanitize::Sanitize;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::Rule;
+use crate::{Rule, Sanitize};
 
 /// A model's place in its catalogue's dependency order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,6 +109,8 @@ pub struct Model {
     pub registered: Vec<Automatic>,
     /// Fields that a comparison treats in a way of their own, in the order of the file.
     pub comparators: Vec<(String, Vec<Comparator>)>,
+    /// How fields are sanitised whose name and type do not say so, in the order of the file (SPEC §13).
+    pub sanitize: IndexMap<String, Sanitize>,
     /// The field whose value names a row among people; imports remember what inserted rows were named.
     pub identifier: Option<String>,
     /// Its rows belong to nobody: they relocate only with rows that refer to them (SPEC §7 and §8).

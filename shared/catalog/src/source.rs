@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::declaration::{self, FieldDeclaration, Shape};
 use crate::{
     Automatic, Catalog, CatalogError, Comparator, Field, FieldKind, FieldPath, Key, Model, ModelId, Parts,
-    RetainedValues, Rule, Scope, SiloKind, Tenancy, UniqueSet,
+    RetainedValues, Rule, Sanitize, Scope, SiloKind, Tenancy, UniqueSet,
 };
 
 /// The file as it is written; README.md explains each word.
@@ -56,6 +56,8 @@ struct ModelSource {
     registered: Vec<AutomaticSource>,
     #[serde(default)]
     compare: IndexMap<String, String>,
+    #[serde(default)]
+    sanitize: IndexMap<String, String>,
     fields: IndexMap<String, String>,
 }
 
@@ -181,6 +183,11 @@ fn read_model(source: ModelSource, names: &Names<'_>) -> Result<Model, CatalogEr
             .compare
             .iter()
             .map(|(field, words)| Ok((field.clone(), read_comparators(at, words)?)))
+            .collect::<Result<_, _>>()?,
+        sanitize: source
+            .sanitize
+            .iter()
+            .map(|(field, word)| Ok((field.clone(), Sanitize::parse(&format!("{at}.{field}"), word)?)))
             .collect::<Result<_, _>>()?,
         dangling: source.dangling,
         used_by: source.used_by.iter().map(|path| names.field_of(at, path)).collect::<Result<_, _>>()?,

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use catalog::{
-    AutomaticValue, Catalog, CatalogError, FieldKind, ImportScope, KeyKind, OnDelete, Scope, SiloKind,
+    AutomaticValue, Catalog, CatalogError, FieldKind, ImportScope, KeyKind, OnDelete, Sanitize, Scope,
+    SiloKind,
 };
 use serde_json::json;
 
@@ -33,6 +34,7 @@ privileged = ["is_staff"]
 rules = ["merge-if-taken(name)", "suffix-if-taken(name)"]
 automatic = [{ model = "app.address", unless_taken = true, fields = { email = "field(email)", code = "alnum(8)" } }]
 compare = { name = "auto-suffix", email = "email" }
+sanitize = { name = "name" }
 [model.fields]
 name     = "text(20)"
 email    = 'text = ""'
@@ -90,6 +92,7 @@ silo = "cell"
 scope = "organization"
 unique = [{ fields = ["title"], when = ["is_pinned is true"] }]
 stays_outside_global = { field = "title", values = ["secret"] }
+sanitize = { title = "text", body = "mentions" }
 [model.fields]
 title     = "text"
 is_pinned = "bool?"
@@ -122,6 +125,7 @@ fn a_good_catalogue_says_what_was_declared() {
     assert!(member.admitted_by(ImportScope::Global) && !member.admitted_by(ImportScope::User));
 
     let note = catalog.find("app.note").unwrap();
+    assert_eq!((&note.sanitize["title"], &note.sanitize["body"]), (&Sanitize::Text, &Sanitize::Mentions));
     assert_eq!(note.table, "notes");
     let pinned = |value: serde_json::Value| note.uniques[0].binds(value.as_object().unwrap());
     assert!(
@@ -198,6 +202,12 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("privileged = [\"is_staff\"]", "grants_privilege = \"is_staff\"", "grants a privilege but is no key"),
     ("compare = { name", "compare = { nmae", "has no field `nmae`"),
     ("\"auto-suffix\"", "\"auto-sufix\"", "`auto-sufix` is no comparator"),
+    ("sanitize = { name", "sanitize = { nmae", "`app.user` has no field `nmae`"),
+    ("body = \"mentions\"", "body = \"hidden\"", "app.note.body: `hidden` is no way to sanitise"),
+    ("body = \"mentions\"", "body = \"text\"", "`body` is replaced but is no text"),
+    ("body = \"mentions\"", "score = \"mentions\"", "`score` is neither text nor JSON"),
+    ("title = \"text\", body", "title = \"empty\", body", "`title` would not stay unique"),
+    ("title = \"text\", body", "title = \"end-of(score)\", body", "`title` is to follow from `score`"),
     ("field = \"title\", values", "field = \"titel\", values", "has no field `titel`"),
     ("is_pinned is true", "is_pined is true", "has no field `is_pined`"),
     ("is_pinned is true", "is_pinned = true", "is no condition"),
@@ -290,6 +300,9 @@ fn the_readme_explains_every_word() {
         for entry in texts("unique").chain(texts("automatic")).chain(texts("registered")) {
             words.extend(entry.as_table().unwrap().keys().cloned());
         }
+        let ways = model.get("sanitize").and_then(toml::Value::as_table);
+        words
+            .extend(ways.into_iter().flat_map(toml::Table::values).map(|way| name_of(way.as_str().unwrap())));
         let comparators = model.get("compare").and_then(toml::Value::as_table);
         for comparators in comparators.into_iter().flat_map(toml::Table::values) {
             words.extend(comparators.as_str().unwrap().split(' ').map(str::to_owned));
