@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{compare, decrypt, demo, down, encrypt, export, generate, import, up};
+use crate::commands::{compare, decrypt, demo, down, encrypt, export, generate, import, sanitize, up};
 
 /// Relocates tenants' data into a live cell, and rehearses that on your machine
 #[derive(Debug, Parser)]
@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Import(import::Args),
     Export(export::Args),
     Compare(compare::Args),
+    Sanitize(sanitize::Args),
     Generate(generate::Args),
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod encrypt;
 pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod import;
+pub(crate) mod sanitize;
 pub(crate) mod up;
 
 use crate::Exit;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: &Command, terminal: &mut Terminal) -> Result<Exit, Cl
         Command::Import(args) => import::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
         Command::Compare(args) => compare::run(args, terminal),
+        Command::Sanitize(args) => sanitize::run(args, terminal),
         Command::Generate(args) => generate::run(args, terminal),
     }
 }

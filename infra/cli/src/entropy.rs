@@ -21,6 +21,11 @@ pub(crate) fn import_key(seed: u64) -> [u8; 32] {
     blake3::derive_key("relocate 2026 key of a rehearsed import", &seed.to_le_bytes())
 }
 
+/// The key that a seed stands for when an export is sanitised.
+pub(crate) fn sanitize_key(seed: u64) -> [u8; 32] {
+    blake3::derive_key("relocate 2026 key of a sanitised export", &seed.to_le_bytes())
+}
+
 /// The uuid of an import that a seed stands for.
 pub(crate) fn import_uuid(seed: u64) -> Uuid {
     let mut bytes = [0; 16];

@@ -10,6 +10,7 @@ use serde_json::json;
 use transfer::compare::CompareError;
 use transfer::export::ExportError;
 use transfer::import::ImportError;
+use transfer::sanitize::SanitizeError;
 
 use crate::Exit;
 use crate::demo::DemoError;
@@ -44,6 +45,8 @@ pub(crate) enum CliError {
     Export { path: PathBuf, source: ExportError },
     #[error("the exports cannot be compared")]
     Compare(#[from] CompareError),
+    #[error("{} cannot be sanitised", .path.display())]
+    Sanitize { path: PathBuf, source: SanitizeError },
     #[error("there can be no such export")]
     Blueprint(#[from] BlueprintError),
     #[error("the operating system gives no random numbers")]
@@ -69,6 +72,7 @@ impl CliError {
             Self::Import { .. } => "import-failed",
             Self::Export { .. } => "export-failed",
             Self::Compare(error) => error.code(),
+            Self::Sanitize { source, .. } => source.code(),
             Self::Blueprint(_) => "invalid-blueprint",
             Self::Randomness(_) => "no-randomness",
             Self::Demo(_) => "demo-failed",
@@ -105,6 +109,7 @@ impl CliError {
             | Self::Import { .. }
             | Self::Export { .. }
             | Self::Compare(_)
+            | Self::Sanitize { .. }
             | Self::Blueprint(_)
             | Self::Randomness(_)
             | Self::Demo(_)

@@ -1,7 +1,7 @@
 //! What an import did, as a table for people.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Display as _};
 
 use catalog::Catalog;
 use indicatif::HumanCount;
@@ -82,12 +82,25 @@ impl<'a> ImportSummary<'a> {
     }
 
     fn unknown(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unknown = [("models", &self.report.unknown_models), ("fields", &self.report.unknown_fields)];
-        for (what, counts) in unknown.into_iter().filter(|(_, counts)| !counts.is_empty()) {
-            writeln!(out, "\nUnknown {what}, left out:")?;
-            for (name, rows) in counts {
-                writeln!(out, "{:>9}  {}", HumanCount(*rows).to_string(), printable(name))?;
-            }
+        LeftOut { what: "Unknown models", counts: &self.report.unknown_models }.fmt(out)?;
+        LeftOut { what: "Unknown fields", counts: &self.report.unknown_fields }.fmt(out)
+    }
+}
+
+/// What was left out because of what it is, with the number of rows; nothing if nothing was.
+pub(crate) struct LeftOut<'a> {
+    pub(crate) what: &'static str,
+    pub(crate) counts: &'a BTreeMap<String, u64>,
+}
+
+impl fmt::Display for LeftOut<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.counts.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{}, left out:", self.what)?;
+        for (name, rows) in self.counts {
+            writeln!(out, "{:>9}  {}", HumanCount(*rows).to_string(), printable(name))?;
         }
         Ok(())
     }

@@ -6,3 +6,4 @@ pub mod export;
 pub mod findings;
 pub mod import;
 pub mod rows;
+pub mod sanitize;

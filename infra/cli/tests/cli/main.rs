@@ -9,6 +9,7 @@
 
 mod comparing;
 mod rehearsing;
+mod sanitising;
 mod sealing;
 mod speaking;
 mod support;

@@ -6,7 +6,9 @@ use crate::support::{Folder, json};
 
 #[rstest]
 fn help(
-    #[values("", "demo", "up", "down", "encrypt", "decrypt", "import", "export", "compare", "generate")]
+    #[values(
+        "", "demo", "up", "down", "encrypt", "decrypt", "import", "export", "compare", "sanitize", "generate"
+    )]
     command: &str,
 ) {
     let said = Folder::new().run(&format!("{command} --help")).done();
@@ -26,6 +28,9 @@ fn help(
 #[case::too_many_names("generate out.json --orgs 1 --slugs a,b")]
 #[case::no_folder("generate missing/out.json --orgs 1")]
 #[case::no_such_file("import users missing.json")]
+#[case::nothing_to_sanitise("sanitize missing.json out.json")]
+#[case::no_number_of_days("sanitize in.json out.json --days-offset soon")]
+#[case::sealed_and_no_key("sanitize sealed.tar out.json")]
 #[case::a_folder("import users .")]
 #[case::no_public_key("encrypt in.json out.tar")]
 #[case::no_private_key("decrypt sealed.tar")]

@@ -43,6 +43,7 @@ pub use report::{
 
 use context::ImportContext;
 use importer::Importer;
+pub(crate) use report::count_unknown;
 
 use crate::dates;
 use crate::rows::RowReader;

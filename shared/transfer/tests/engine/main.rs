@@ -20,6 +20,7 @@ mod organizations;
 mod own_catalogue;
 mod properties;
 mod registrations;
+mod sanitize;
 mod shims;
 mod tokens;
 mod users;
