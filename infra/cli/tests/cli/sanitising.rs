@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Folder, json};
+use crate::support::{Folder, json as parsed};
 
 /// An export with the configuration of an instance, and two look-alikes of it by different seeds.
 fn look_alikes() -> Folder {
@@ -20,7 +20,7 @@ fn a_look_alike_imports_like_the_original() {
     let folder = look_alikes();
     for scope in ["users", "organizations", "config"] {
         let imported = |name: &str| {
-            let report = json(folder.run(&format!("import {scope} {name} --json")).done().as_bytes());
+            let report = parsed(folder.run(&format!("import {scope} {name} --json")).done().as_bytes());
             assert_eq!(report["unknown_fields"], Value::Object(serde_json::Map::new()));
             assert_eq!(report["renamed"], Value::Array(Vec::new()));
             (report["models"].clone(), report["dropped"].clone())
@@ -92,8 +92,26 @@ fn what_is_left_out_is_named() {
             {"model": "sentry.actor", "pk": 1, "fields": {}}
         ]"#,
     );
-    insta::assert_snapshot!(folder.run("sanitize in.json out.json --seed 1").done(), @"");
-    insta::assert_snapshot!(folder.run("sanitize in.json out.json --seed 1 --json").done(), @"");
+    insta::assert_snapshot!(folder.run("sanitize in.json out.json --seed 1").done(), @r"
+    Wrote 1 rows of 1 models to out.json.
+
+    Models that never relocate, left out:
+            1  sentry.lostpasswordhash
+
+    Unknown models, left out:
+            1  vendor.gadget
+
+    Unknown fields, left out:
+            1  sentry.organization.owner
+    ");
+    let told = parsed(folder.run("sanitize in.json out.json --seed 1 --json").done().as_bytes());
+    let expected = json!({
+        "path": "out.json", "rows": 1, "models": { "sentry.organization": 1 },
+        "excluded_models": { "sentry.lostpasswordhash": 1 }, "unknown_models": { "vendor.gadget": 1 },
+        "unknown_fields": { "sentry.organization.owner": 1 },
+    });
+    assert_eq!(told, expected);
+    assert!(!String::from_utf8(folder.read("out.json")).unwrap().contains("Ann"));
 }
 
 #[test]
@@ -102,13 +120,16 @@ fn an_export_that_cannot_be_sanitised_leaves_nothing_behind() {
     folder.write("in.json", r#"[{"model": "sentry.team", "pk": 7, "fields": {"name": ["Ann"]}}]"#);
     let run = folder.run("sanitize in.json out.json");
     assert_eq!((run.code, run.out.as_str()), (2, ""));
-    insta::assert_snapshot!(run.err, @"");
+    insta::assert_snapshot!(run.err, @r"
+    error: in.json cannot be sanitised
+      because sentry.team row 1 (primary key 7): `name` is not text
+    ");
     let told = folder.run("--json sanitize in.json out.json");
-    assert_eq!(json(told.err.as_bytes())["error"]["code"], "invalid-value");
+    assert_eq!(parsed(told.err.as_bytes())["error"]["code"], "invalid-value");
     folder.write("cut.json", "[{");
     let cut = folder.run("--json sanitize cut.json out.json");
     assert_eq!(
-        (cut.code, &json(cut.err.as_bytes())["error"]["code"]),
+        (cut.code, &parsed(cut.err.as_bytes())["error"]["code"]),
         (2, &Value::from("unreadable-export"))
     );
     assert_eq!(folder.files(), ["cut.json", "in.json"]);

@@ -216,7 +216,9 @@ fn telling(rows: &[Value]) -> BTreeSet<String> {
     for row in rows {
         let Some(model) = catalog.find(row["model"].as_str().unwrap()) else { continue };
         for (name, value) in row["fields"].as_object().unwrap() {
-            if let (true, Some(text)) = (is_telling(model, name), value.as_str()) {
+            // What a provider or a component is called is the product's, and stands in identifiers of it.
+            let is_of_product = ["provider", "type"].contains(&name.as_str());
+            if let (true, Some(text)) = (is_telling(model, name) && !is_of_product, value.as_str()) {
                 telling.insert(text.to_owned());
             }
         }
@@ -228,10 +230,8 @@ fn telling(rows: &[Value]) -> BTreeSet<String> {
 fn is_telling(model: &Model, name: &str) -> bool {
     let is_formed =
         model.field(name).is_some_and(|field| matches!(field.kind, FieldKind::Ip | FieldKind::Uuid));
-    let is_named =
-        ["name", "slug", "email", "token", "secret", "password", "uuid", "guid", "url", "uri", "key"]
-            .iter()
-            .any(|word| name == "username" || name.ends_with(word) && name != "key" && name != "public");
+    let endings = ["name", "slug", "email", "token", "secret", "password", "uuid", "guid", "url", "uri"];
+    let is_named = endings.iter().any(|ending| name.ends_with(ending));
     let is_declared = matches!(
         model.sanitize.get(name),
         Some(Sanitize::Name | Sanitize::Text | Sanitize::Sha256Of(_) | Sanitize::EndOf(_))
