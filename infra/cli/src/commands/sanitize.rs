@@ -1,6 +1,6 @@
 //! Makes a look-alike of an export.
 
-use std::fmt::{self, Display as _};
+use std::fmt;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
