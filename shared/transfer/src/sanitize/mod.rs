@@ -40,7 +40,7 @@ pub use survey::Survey;
 use row::{Disguise, Ordinals};
 use treatment::Treatments;
 
-use crate::rows::{FileRow, RowReader, RowWriter};
+use crate::rows::{RowReader, RowWriter};
 
 /// How an export is sanitised.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ pub fn sanitize<R: Read, W: Write>(
         };
         let (fields, unknown) = disguise.fields(ordinals.next(model, row.pk), treatments, &row.fields)?;
         report.count(catalog, &model.name, &unknown);
-        writer.write(&FileRow { fields, ..row }).map_err(SanitizeError::Write)?;
+        writer.write(&row.model, row.pk, &fields).map_err(SanitizeError::Write)?;
     }
     Ok((writer.finish().map_err(SanitizeError::Write)?, report))
 }
