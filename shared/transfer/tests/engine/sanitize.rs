@@ -294,7 +294,8 @@ fn check_structure(rows: &[Value], new: &[Value], report: &SanitizeReport) {
                 (FieldKind::Date, Value::String(_)) => {}
                 (_, Value::String(old)) if !old.is_empty() => {
                     let emptied = model.sanitize.get(name) == Some(&Sanitize::Empty);
-                    assert_eq!(emptied || old.chars().count() == new.as_str().unwrap().chars().count(), true);
+                    let is_as_long = old.chars().count() == new.as_str().unwrap().chars().count();
+                    assert!(emptied || is_as_long, "{}.{name}", model.name);
                 }
                 (FieldKind::Json | FieldKind::Any, Value::Object(_) | Value::Array(_)) => {
                     assert_eq!(old.is_object(), new.is_object());
