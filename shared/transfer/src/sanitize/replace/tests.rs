@@ -183,3 +183,21 @@ fn signs_schemes_and_nothing_stay() {
     }
     assert!(replacer.replace("see ftp://example.com:21/a").contains(" ftp://"));
 }
+
+/// A word that became a number would meet what a number becomes; of words with one letter every fourth could.
+#[test]
+fn words_never_become_numbers_nor_numbers_words() {
+    let replacer = replacer([3; 32]);
+    for number in 0..200u64 {
+        for (text, is_number) in [
+            (format!("{number:015}g"), false),
+            (format!("{number:015}a"), true),
+            (format!("{number:08}-0000-4000-8000-00000000000g"), false),
+            (format!("{number:08}-0000-4000-8000-00000000000a"), true),
+        ] {
+            let is_hex = |text: &str| text.chars().all(|digit| digit.is_ascii_hexdigit() || digit == '-');
+            let new = replacer.replace(&text);
+            assert_eq!(is_hex(&new), is_number, "{text} became {new}");
+        }
+    }
+}
