@@ -35,7 +35,7 @@ impl Instance {
         let wire = |silo| Intercepted { silo: Arc::new(silo), between: breaker.clone() };
         let (cell, control) = (wire(table().await?), wire(table().await?));
         let silos = Silos { cell: &cell, control: &control };
-        seed::seed(silos, instance(&generator).as_slice()).await.unwrap();
+        Box::pin(seed::seed(silos, instance(&generator).as_slice())).await.unwrap();
         breaker.reset();
         Some(Self { cell, control, breaker, file })
     }
@@ -45,12 +45,20 @@ impl Instance {
     }
 
     async fn import(&self, request: &ImportRequest) -> Result<ImportOutcome, ImportError> {
-        import(self.silos(), self.file.as_slice(), request, &mut Unwatched).await
+        self.import_slice(request, &mut Unwatched).await
+    }
+
+    async fn import_slice(
+        &self,
+        request: &ImportRequest,
+        watch: &mut impl Watch,
+    ) -> Result<ImportOutcome, ImportError> {
+        Box::pin(import(self.silos(), self.file.as_slice(), request, watch)).await
     }
 
     async fn state(&self, outcome: ImportOutcome) -> State {
         assert!(outcome.finished);
-        state_of(self.silos(), outcome.report).await
+        Box::pin(state_of(self.silos(), outcome.report)).await
     }
 }
 
@@ -138,8 +146,7 @@ async fn slices_of_an_import_into_dynamodb_come_to_the_same() {
     let Some(instance) = Instance::new().await else { return };
     let mut slices = 0;
     let outcome = loop {
-        let outcome =
-            import(instance.silos(), instance.file.as_slice(), &merging(), &mut Slice(3)).await.unwrap();
+        let outcome = instance.import_slice(&merging(), &mut Slice(3)).await.unwrap();
         if outcome.finished {
             break outcome;
         }

@@ -331,7 +331,7 @@ impl<'a> Settler<'a> {
     fn write(&mut self, arrival: Arrival<'_>) -> Result<(), RowProblem> {
         let Arrival { candidate, fields, replaces, .. } = arrival;
         match replaces {
-            None => self.insert(candidate, fields),
+            None => self.insert(candidate, &fields),
             Some((Holder::Batch(position), kind)) => {
                 self.rewrite(position, candidate, fields, kind);
                 Ok(())
@@ -340,14 +340,14 @@ impl<'a> Settler<'a> {
         }
     }
 
-    fn insert(&mut self, candidate: &Candidate, fields: Arc<Fields>) -> Result<(), RowProblem> {
+    fn insert(&mut self, candidate: &Candidate, fields: &Arc<Fields>) -> Result<(), RowProblem> {
         let pk = self.context.pks().row(self.model, candidate.ordinal).ok_or_else(no_pk)?;
-        self.map(candidate, &fields, pk, ImportKind::Inserted);
-        let registrations = self.context.registrations(self.model, candidate.ordinal, &fields);
+        self.map(candidate, fields, pk, ImportKind::Inserted);
+        let registrations = self.context.registrations(self.model, candidate.ordinal, fields);
         self.settled.registrations.extend(registrations.into_iter().map(|(model, row)| (model.id, row)));
-        self.push(Write::insert(self.model, Row::new(pk, Arc::clone(&fields))), candidate);
+        self.push(Write::insert(self.model, Row::new(pk, Arc::clone(fields))), candidate);
         for automatic in &self.model.automatic {
-            self.insert_automatic(automatic, candidate, (pk, &fields))?;
+            self.insert_automatic(automatic, candidate, (pk, fields))?;
         }
         Ok(())
     }
