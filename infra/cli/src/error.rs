@@ -43,6 +43,10 @@ pub(crate) enum CliError {
     Import { path: PathBuf, source: ImportError },
     #[error("{} cannot be exported from", .path.display())]
     Export { path: PathBuf, source: ExportError },
+    #[error("{} cannot be used as a checkpoint", .path.display())]
+    Checkpoint { path: PathBuf, source: ExportError },
+    #[error("{} is used by another export", .0.display())]
+    CheckpointInUse(PathBuf),
     #[error("the exports cannot be compared")]
     Compare(#[from] CompareError),
     #[error("{} cannot be sanitised", .path.display())]
@@ -71,6 +75,8 @@ impl CliError {
             Self::State { .. } => "invalid-state",
             Self::Import { .. } => "import-failed",
             Self::Export { .. } => "export-failed",
+            Self::Checkpoint { .. } => "unusable-checkpoint",
+            Self::CheckpointInUse(_) => "checkpoint-in-use",
             Self::Compare(error) => error.code(),
             Self::Sanitize { source, .. } => source.code(),
             Self::Blueprint(_) => "invalid-blueprint",
@@ -101,6 +107,11 @@ impl CliError {
             Self::AlreadySealed(_) => {
                 Some("open it first with `relocate decrypt` to seal it for somebody else")
             }
+            Self::Checkpoint {
+                source: ExportError::ForeignCheckpoint(_) | ExportError::Damaged { .. },
+                ..
+            } => Some("give another folder, or delete this one to begin the export again"),
+            Self::CheckpointInUse(_) => Some("wait until it is done, or give another folder"),
             Self::State { .. } => Some("give a global export, such as `relocate import` writes with --out"),
             Self::Read { .. }
             | Self::Write { .. }
@@ -108,6 +119,7 @@ impl CliError {
             | Self::Seal { .. }
             | Self::Import { .. }
             | Self::Export { .. }
+            | Self::Checkpoint { .. }
             | Self::Compare(_)
             | Self::Sanitize { .. }
             | Self::Blueprint(_)

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod checkpoint;
 mod commands;
 mod copy;
 mod demo;

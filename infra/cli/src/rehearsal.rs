@@ -6,9 +6,10 @@ use std::sync::Arc;
 use catalog::{Catalog, ImportScope};
 use futures::executor::block_on;
 use silo::{Filter, LoadError, MemorySilo, Row, Silos};
-use transfer::export::{ExportError, ExportRequest, export};
+use transfer::export::{ExportError, ExportRequest, export, export_resumable};
 use transfer::rows::{FileRow, ReadError, RowReader};
 
+use crate::checkpoint::Folder;
 use crate::error::CliError;
 use crate::input::Input;
 use crate::output::{self, Output};
@@ -77,23 +78,35 @@ impl Rehearsal {
 
     /// Writes the whole state as a global export; answers with the number of rows.
     pub(crate) fn save(&self, path: &Path, terminal: &mut Terminal) -> Result<u64, CliError> {
-        self.export(&ExportRequest { scope: ImportScope::Global, filter: Filter::All }, path, path, terminal)
+        let request = ExportRequest { scope: ImportScope::Global, filter: Filter::All };
+        self.export(&request, None, path, path, terminal)
     }
 
-    /// Exports into a file. `source` is what the state is called when it cannot be exported from.
+    /// Exports into a file, by way of a checkpoint if there is one. `source` is what the state is called when it
+    /// cannot be exported from.
     pub(crate) fn export(
         &self,
         request: &ExportRequest,
+        checkpoint: Option<&Folder>,
         source: &Path,
         path: &Path,
         terminal: &mut Terminal,
     ) -> Result<u64, CliError> {
         let output = Output::create(path, terminal)?;
-        let (output, rows) =
-            block_on(export(self.silos(), request, output)).map_err(|error| match error {
-                ExportError::Write(error) => output::failed(path, error),
-                error => CliError::Export { path: source.to_owned(), source: error },
-            })?;
+        let exported = match checkpoint {
+            None => block_on(export(self.silos(), request, output)),
+            Some(folder) => block_on(export_resumable(self.silos(), request, folder, output)),
+        };
+        let (output, rows) = exported.map_err(|error| match (error, checkpoint) {
+            (ExportError::Write(error), _) => output::failed(path, error),
+            (
+                error @ (ExportError::Checkpoint { .. }
+                | ExportError::Damaged { .. }
+                | ExportError::ForeignCheckpoint(_)),
+                Some(folder),
+            ) => CliError::Checkpoint { path: folder.path().to_owned(), source: error },
+            (error, _) => CliError::Export { path: source.to_owned(), source: error },
+        })?;
         output.finish()?;
         Ok(rows)
     }

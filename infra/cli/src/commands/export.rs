@@ -9,6 +9,7 @@ use transfer::export::ExportRequest;
 
 use super::encrypt::seal;
 use crate::Exit;
+use crate::checkpoint::Folder;
 use crate::error::CliError;
 use crate::filter::{FilterArgs, ScopeArg};
 use crate::input::{Input, Source};
@@ -32,6 +33,12 @@ pub(crate) struct Args {
     out: PathBuf,
     #[command(flatten)]
     filter: FilterArgs,
+    /// Keep each finished model in this folder, and resume from what is kept there
+    ///
+    /// When the export is interrupted, give the same folder again: models that were finished are not read again.
+    /// What is kept belongs to one scope and one filter, is not sealed, and is deleted when the export is done.
+    #[arg(long, value_name = "DIR")]
+    checkpoints: Option<PathBuf>,
     /// Seal the export with this public RSA key in PEM
     #[arg(long, value_name = "PEM")]
     public_key: Option<PathBuf>,
@@ -56,19 +63,23 @@ impl fmt::Display for Exported<'_> {
 pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, CliError> {
     let request = ExportRequest { scope: args.scope.into(), filter: args.filter.read()? };
     let public_key = args.public_key.as_deref().map(read_public_key).transpose()?;
+    let checkpoint = args.checkpoints.as_deref().map(Folder::open).transpose()?;
     let rehearsal = Rehearsal::load(&Input::open(&args.from, &args.key, terminal)?, terminal)?;
     let rows = match &public_key {
-        None => rehearsal.export(&request, &args.from, &args.out, terminal)?,
+        None => rehearsal.export(&request, checkpoint.as_ref(), &args.from, &args.out, terminal)?,
         Some(key) => {
             // A sealed file begins with its size, which is known only when all of it was written.
             let unsealed =
                 tempfile::Builder::new().prefix(".relocate-").tempfile().map(|file| file.into_temp_path());
             let unsealed = unsealed.map_err(|source| output::failed(&args.out, source))?;
-            let rows = rehearsal.export(&request, &args.from, &unsealed, terminal)?;
+            let rows = rehearsal.export(&request, checkpoint.as_ref(), &args.from, &unsealed, terminal)?;
             seal(&Source::open(&unsealed)?, &args.out, key, terminal)?;
             rows
         }
     };
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.discard()?;
+    }
     let exported = Exported { path: &args.out, rows, sealed: public_key.is_some() };
     terminal.report(&exported, output::is_terminal(&args.out))?;
     Ok(Exit::Done)

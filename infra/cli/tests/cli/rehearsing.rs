@@ -161,3 +161,128 @@ fn data_on_standard_output_stands_alone() {
     );
     assert_eq!(serde_json::from_str::<Vec<Value>>(&run.out).unwrap().len(), 71);
 }
+
+/// The names of the files in a folder of a folder, without those that are locked or written at the moment.
+fn kept(folder: &Folder) -> Vec<String> {
+    let Ok(files) = std::fs::read_dir(folder.path("checkpoints/relocate-kept")) else { return Vec::new() };
+    let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// An export that was interrupted when everything but the file itself was done, and the folder it kept that in.
+fn interrupted(folder: &Folder, request: &str) {
+    let run =
+        folder.run(&format!("export {request} --from state.json --out /dev/full --checkpoints checkpoints"));
+    assert_eq!(run.code, 2);
+    assert!(run.err.starts_with("error: /dev/full cannot be written"), "{}", run.err);
+    assert!(kept(folder).contains(&"sentry.project.json".to_owned()), "{:?}", kept(folder));
+}
+
+#[test]
+fn an_export_that_was_interrupted_resumes_from_its_checkpoints() {
+    let folder = Folder::new();
+    folder.run("generate in.json --orgs 2 --slugs one,two").done();
+    folder.run("import organizations in.json --out state.json").done();
+    let export = "export organizations --from state.json --filter-org-slugs one,two --out";
+    folder.run(&format!("{export} expected.json")).done();
+    interrupted(&folder, "organizations --filter-org-slugs one,two");
+
+    // Some of it was not finished, and the instance has lost everything since: what is finished is not read again.
+    let unfinished = ["sentry.snubaqueryeventtype.json", "sentry.email.json"];
+    for name in unfinished {
+        std::fs::remove_file(folder.path("checkpoints/relocate-kept").join(name)).unwrap();
+    }
+    folder.write("state.json", "[]");
+    let line = "export organizations --from state.json --filter-org-slugs two,one --out";
+    let said = folder.run(&format!("{line} resumed.json --checkpoints checkpoints")).done();
+    assert!(said.starts_with("Wrote "), "{said}");
+    let without = |rows: Value| -> Vec<Value> {
+        let Value::Array(rows) = rows else { panic!("{rows}") };
+        let unfinished = ["sentry.snubaqueryeventtype", "sentry.email"];
+        rows.into_iter().filter(|row| !unfinished.contains(&row["model"].as_str().unwrap())).collect()
+    };
+    let resumed = folder.json("resumed.json");
+    assert_eq!(resumed.as_array().unwrap(), &without(folder.json("expected.json")));
+    assert!(kept(&folder).is_empty(), "{:?}", kept(&folder));
+
+    folder.run(&format!("{line} empty.json --checkpoints checkpoints")).done();
+    assert_eq!(folder.json("empty.json"), Value::Array(Vec::new()), "the next one begins anew");
+}
+
+#[test]
+fn what_is_kept_is_what_is_exported_and_nobody_else_may_read_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = Folder::new().with_keys();
+    folder.run("generate in.json --orgs 1").done();
+    folder.run("import organizations in.json --out state.json").done();
+    folder.run("export organizations --from state.json --out expected.json").done();
+    interrupted(&folder, "organizations");
+    for name in kept(&folder) {
+        let path = folder.path("checkpoints/relocate-kept").join(&name);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    let line = "export organizations --from state.json --out out.tar --public-key public.pem";
+    folder.run(&format!("{line} --checkpoints checkpoints")).done();
+    folder.run("decrypt out.tar out.json --private-key private.pem").done();
+    assert_eq!(folder.read("out.json"), folder.read("expected.json"));
+}
+
+#[test]
+fn checkpoints_of_another_export_are_refused() {
+    let folder = Folder::new();
+    folder.run("generate in.json --orgs 1 --slugs one").done();
+    folder.run("import organizations in.json --out state.json").done();
+    interrupted(&folder, "organizations");
+    let before = kept(&folder);
+    let export = |request: &str| {
+        folder.run(&format!("export {request} --from state.json --out out.json --checkpoints checkpoints"))
+    };
+    for request in ["users", "organizations --filter-org-slugs one"] {
+        let run = export(request);
+        assert_eq!((run.code, run.out.as_str()), (2, ""));
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(run.err, @r"
+    error: checkpoints cannot be used as a checkpoint
+      because the checkpoint is not of this export
+      because it was made for another scope or another filter
+      try: give another folder, or delete this one to begin the export again
+    ");
+        }
+    }
+    let lock = std::fs::File::open(folder.path("checkpoints/relocate.lock")).unwrap();
+    lock.lock().unwrap();
+    insta::assert_snapshot!(export("organizations").err, @r"
+    error: checkpoints is used by another export
+      try: wait until it is done, or give another folder
+    ");
+    drop(lock);
+    assert_eq!(kept(&folder), before, "nothing was touched");
+    folder.write("checkpoints/relocate-kept/sentry.user.json", "[");
+    insta::assert_snapshot!(export("organizations").err, @r"
+    error: checkpoints cannot be used as a checkpoint
+      because what the checkpoint keeps of sentry.user cannot be read
+      because the file is not a JSON array of rows: at byte 1, the file ends
+      try: give another folder, or delete this one to begin the export again
+    ");
+    folder.write("checkpoints/relocate-kept/manifest.json", r#"{"format": 0}"#);
+    insta::assert_snapshot!(export("organizations").err, @r"
+    error: checkpoints cannot be used as a checkpoint
+      because the checkpoint is not of this export
+      because it has another format
+      try: give another folder, or delete this one to begin the export again
+    ");
+}
+
+#[test]
+fn a_global_export_takes_no_filter() {
+    let folder = Folder::new();
+    folder.write("state.json", "[]");
+    let run = folder.run("export global --from state.json --filter-org-slugs one --out out.json");
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.err, @r"
+    error: state.json cannot be exported from
+      because an export in global scope takes everything: it can have no filter
+    ");
+}

@@ -1,9 +1,12 @@
 //! Exports the rows of an instance (SPEC §8), in dependency order, by primary key.
 //!
 //! Two steps: the selection finds out which rows the scope and the filter take, by following keys; then the
-//! rows are read again and written. Between them only primary keys are kept.
+//! rows are read again and written. Between them only primary keys are kept. An export that may be killed does both
+//! at once, model by model, into a checkpoint.
 
+mod checkpoint;
 mod error;
+mod resumable;
 mod selection;
 
 use std::borrow::Cow;
@@ -13,7 +16,9 @@ use catalog::{FieldKind, ImportScope, Model};
 use serde_json::Value;
 use silo::{Fields, Filter, Pk, Row, Silo, Silos};
 
+pub use checkpoint::{Checkpoint, ForeignCheckpoint, MemoryCheckpoint, Part};
 pub use error::{ExportError, ExportErrorKind};
+pub use resumable::export_resumable;
 
 use selection::{Selection, select};
 
@@ -35,7 +40,7 @@ pub(crate) const ROWS_PER_PAGE: usize = 100;
 /// Writes what the request takes as a JSON array of rows, and answers with the sink and the number of rows.
 ///
 /// # Errors
-/// A store or the sink failed.
+/// A store or the sink failed; the request cannot be met with this catalogue, or contradicts itself.
 pub async fn export<S: Silo, W: Write + Send>(
     silos: Silos<'_, S>,
     request: &ExportRequest,

@@ -10,6 +10,7 @@
 
 mod support;
 
+mod checkpoints;
 mod configs;
 mod errors;
 mod exactly_once;
