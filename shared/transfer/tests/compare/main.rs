@@ -9,6 +9,7 @@
 )]
 
 mod comparators;
+mod every_field;
 mod order;
 mod recorded;
 mod secrets;
