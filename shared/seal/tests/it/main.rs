@@ -10,6 +10,7 @@
 
 mod hostile;
 mod keys;
+mod mutations;
 mod properties;
 mod python;
 mod reference;
