@@ -16,6 +16,7 @@ mod errors;
 mod exactly_once;
 mod export;
 mod filters;
+mod hostile_rows;
 mod import_reference;
 mod organizations;
 mod own_catalogue;
