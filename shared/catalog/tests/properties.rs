@@ -185,7 +185,12 @@ fn assert_holds_together(catalog: &Catalog) {
     }
 }
 
+/// What all tests of this process may take together.
+const LIMIT_KIB: u64 = 192 << 10;
+
 fn check(text: &str) {
+    let peak = outside::peak_kib();
+    assert!(peak.is_none_or(|peak| peak < LIMIT_KIB), "{peak:?} KiB");
     match Catalog::parse(text) {
         Ok(catalog) => assert_holds_together(&catalog),
         Err(CatalogError::Toml(_)) => {}

@@ -57,6 +57,18 @@ pub fn emulator() -> Option<String> {
     endpoint
 }
 
+/// The most memory that this process has had, in KiB; none, noted, where the system does not tell.
+#[must_use]
+pub fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse().ok());
+    if peak.is_none() {
+        skip("this system does not tell a process's peak memory");
+    }
+    peak
+}
+
 /// Notes that the test that runs does nothing, and why.
 #[expect(clippy::print_stderr, reason = "it is what a person who runs one test reads")]
 pub fn skip(why: &str) {

@@ -108,8 +108,13 @@ fn edit(text: &mut Vec<u8>, edit: Edit) {
     }
 }
 
-/// An error that names what is wrong with the file, and is not worth a retry.
+/// What all tests of this process may take together: sizes that a header tells cost nothing.
+const LIMIT_KIB: u64 = 128 << 10;
+
+/// An error that names what is wrong with the file, is not worth a retry, and has cost no memory.
 fn assert_named(error: &seal::SealError) {
+    let peak = outside::peak_kib();
+    assert!(peak.is_none_or(|peak| peak < LIMIT_KIB), "{peak:?} KiB");
     assert!(!error.retryable() && !["", "io"].contains(&error.code()), "{error:?}");
     assert!(!error.to_string().is_empty());
 }

@@ -71,7 +71,7 @@ impl<S: Silo, C: Checkpoint> Run<'_, S, C> {
         let mut candidates = self.selector.candidates(model).await?;
         while let Some(rows) = self.selector.next_rows(&mut candidates).await? {
             for stored in rows {
-                write_row(model, stored, &mut writer).map_err(|error| in_part(&part, error))?;
+                write_row(model, &stored.row, &mut writer).map_err(|error| in_part(&part, error))?;
             }
         }
         let mut pks = self.selector.take_brought();
@@ -90,7 +90,7 @@ impl<S: Silo, C: Checkpoint> Run<'_, S, C> {
         let mut writer = self.begin(&part).await?;
         for pks in pks.chunks(ROWS_PER_PAGE) {
             for stored in self.selector.still_coming(model, pks).await? {
-                write_row(model, stored, &mut writer).map_err(|error| in_part(&part, error))?;
+                write_row(model, &stored.row, &mut writer).map_err(|error| in_part(&part, error))?;
             }
         }
         self.keep(&part, writer).await
@@ -109,11 +109,11 @@ impl<S: Silo, C: Checkpoint> Run<'_, S, C> {
             let mut parts: Vec<_> = parts.into_iter().flatten().collect();
             while let Some(first) = parts.iter_mut().min_by_key(|part| part.row.pk) {
                 match first.rows.next()? {
-                    Some(next) => writer.write(&std::mem::replace(&mut first.row, next))?,
+                    Some(next) => write(&mut writer, &std::mem::replace(&mut first.row, next))?,
                     None => {
                         let last = first.row.pk;
                         for part in parts.extract_if(.., |part| part.row.pk == last) {
-                            writer.write(&part.row)?;
+                            write(&mut writer, &part.row)?;
                         }
                     }
                 }
@@ -168,6 +168,10 @@ impl<R: Read> PartReader<R> {
         let row = self.rows.next_row();
         row.map_err(|source| ExportError::Damaged { part: self.part.to_string(), source })
     }
+}
+
+fn write<W: Write>(writer: &mut RowWriter<W>, row: &FileRow) -> std::io::Result<()> {
+    writer.write(&row.model, row.pk, &row.fields)
 }
 
 fn own(model: &Model) -> Part {

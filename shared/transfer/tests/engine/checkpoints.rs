@@ -263,7 +263,7 @@ fn changed(before: &Instance, salt: usize) -> Instance {
             if orphaned || picked % 11 == 0 {
                 gone.insert((model.clone(), row.pk));
             } else {
-                after.put(&model, row.pk, row.fields.into());
+                after.put(&model, row.pk, (*row.fields).clone().into());
             }
         }
     }

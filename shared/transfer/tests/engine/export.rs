@@ -1,6 +1,7 @@
 //! What exports take (SPEC §8).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::checkpoints::full;
 use crate::support::Instance;
@@ -336,7 +337,7 @@ fn a_global_export_refuses_a_filter() {
 #[test]
 fn without_users_and_organisations_there_is_everything_or_an_error() {
     let catalog = "[[model]]\nname = \"shop.order\"\nsilo = \"cell\"\nscope = \"organization\"\n[model.fields]\nnote = \"text?\"";
-    let instance = Instance::of(std::sync::Arc::new(catalog::Catalog::parse(catalog).unwrap()));
+    let instance = Instance::of(Arc::new(catalog::Catalog::parse(catalog).unwrap()));
     instance.put("shop.order", 1, json!({ "note": "ours" }));
     assert_eq!(exported(&instance, ImportScope::Organization, Filter::All).len(), 1);
     let request = ExportRequest { scope: ImportScope::Organization, filter: Filter::Usernames(Vec::new()) };
@@ -449,7 +450,7 @@ fn with_holes(whole: &Instance, holes: &[(Index, Option<Index>)]) -> Instance {
         match key {
             Some(key) if !keys.is_empty() => {
                 let field = keys[key.index(keys.len())].field.clone();
-                rows[place].1.fields.insert(field, Value::Null);
+                Arc::make_mut(&mut rows[place].1.fields).insert(field, Value::Null);
             }
             _ => drop(rows.remove(place)),
         }
@@ -460,7 +461,7 @@ fn with_holes(whole: &Instance, holes: &[(Index, Option<Index>)]) -> Instance {
         if keys.iter().any(|key| !key.nullable && row.key(&key.field).is_none()) {
             continue;
         }
-        instance.put(&model, row.pk, row.fields.into());
+        instance.put(&model, row.pk, (*row.fields).clone().into());
     }
     instance
 }
