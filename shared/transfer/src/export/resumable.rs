@@ -33,8 +33,8 @@ pub async fn export_resumable<S: Silo, C: Checkpoint, W: Write + Send>(
     let selector = Selector::new(silos, request)?;
     let catalog = silos.cell.catalog();
     let manifest = Manifest::of(catalog, request);
-    let recorded = manifest.to_bytes().map_err(|source| unkept("its manifest", source))?;
-    let recorded = checkpoint.claim(&recorded).await.map_err(|source| unkept("its manifest", source))?;
+    let recorded = manifest.to_bytes().map_err(|source| unkept(&"its manifest", source))?;
+    let recorded = checkpoint.claim(&recorded).await.map_err(|source| unkept(&"its manifest", source))?;
     manifest.require(&recorded)?;
 
     let mut run = Run { catalog, checkpoint, selector };
@@ -182,7 +182,7 @@ fn brought(model: &Model, with: &Model) -> Part {
     Part { model: model.name.clone(), with: Some(with.name.clone()) }
 }
 
-fn unkept(part: impl ToString, source: std::io::Error) -> ExportError {
+fn unkept(part: &dyn std::fmt::Display, source: std::io::Error) -> ExportError {
     ExportError::Checkpoint { part: part.to_string(), source }
 }
 

@@ -395,7 +395,7 @@ fn a_checkpoint_of_another_request_is_refused() {
         asked(User, filter(&["user1"])),
         asked(User, filter(&[])),
         asked(User, Filter::OrganizationSlugs(vec!["user1".to_owned(), "user3".to_owned()])),
-        asked(Organization, first.filter.clone()),
+        asked(Organization, filter(&["user1", "user3"])),
     ] {
         let error = run(&instance, &other, &kept, &Wires::default()).0.unwrap_err();
         let refused = matches!(error, ExportError::ForeignCheckpoint(ForeignCheckpoint::Request));
