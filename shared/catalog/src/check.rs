@@ -1,8 +1,9 @@
 //! What must hold of a catalogue as a whole.
 
-use crate::{
-    Automatic, AutomaticValue, Catalog, CatalogError, FieldKind, FieldPath, KeyKind, Model, Rule, Tenancy,
-};
+use serde_json::Value;
+
+use crate::error::did_you_mean;
+use crate::{Automatic, AutomaticValue, Catalog, CatalogError, FieldKind, KeyKind, Model, OnDelete, Rule};
 
 pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
     for model in catalog.models() {
@@ -10,7 +11,11 @@ pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
         checker.keys()?;
         checker.named_fields()?;
         checker.uniques()?;
-        checker.rules()?;
+        checker.ordinal()?;
+        checker.defaults()?;
+        for rule in &model.rules {
+            checker.rule(rule)?;
+        }
         for automatic in &model.automatic {
             checker.automatic(automatic)?;
         }
@@ -20,22 +25,7 @@ pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
         checker.used_by()?;
         checker.sanitize()?;
     }
-    catalog.tenancy().map_or(Ok(()), |tenancy| check_tenancy(catalog, tenancy))
-}
-
-fn check_tenancy(catalog: &Catalog, tenancy: &Tenancy) -> Result<(), CatalogError> {
-    let field = |path: &FieldPath| catalog.model(path.model).field(&path.field).map(|field| field.kind);
-    for path in [&tenancy.user, &tenancy.user_address, &tenancy.organization] {
-        if !matches!(field(path), Some(FieldKind::Text(_))) {
-            return Err(CatalogError::inconsistent("tenancy", format!("`{}` is no text", path.field)));
-        }
-    }
-    for path in [&tenancy.member_user, &tenancy.member_organization] {
-        if !matches!(field(path), Some(FieldKind::Key(_))) {
-            return Err(CatalogError::inconsistent("tenancy", format!("`{}` is no key", path.field)));
-        }
-    }
-    Ok(())
+    catalog.tenancy().map_or(Ok(()), |tenancy| tenancy.check(catalog))
 }
 
 /// How many keys of one model can be indexed: the slots of the widest model (DESIGN §4, `fk0` to `fk5`).
@@ -55,7 +45,19 @@ impl Checker<'_> {
         if model.fields.contains_key(field) {
             return Ok(());
         }
-        Err(self.fail(format!("`{}` has no field `{field}`", model.name)))
+        let advice = did_you_mean(field, model.fields.keys().map(String::as_str));
+        Err(self.fail(format!("`{}` has no field `{field}`{advice}", model.name)))
+    }
+
+    /// Whether a value can stand in a field, which has to be there.
+    fn takes(&self, model: &Model, field: &str, value: &Value) -> Result<(), CatalogError> {
+        match model.field(field) {
+            Some(declared) if !declared.takes(value) => {
+                let or_null = if declared.nullable { " or null" } else { "" };
+                Err(self.fail(format!("`{field}` cannot be {value}: it is {}{or_null}", declared.kind)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn keys(&self) -> Result<(), CatalogError> {
@@ -64,22 +66,31 @@ impl Checker<'_> {
         }
         for key in &self.model.keys {
             let Some(target) = key.target.map(|id| self.catalog.model(id)) else { continue };
+            let field = &key.field;
             if target.id > self.model.id {
-                return Err(
-                    self.fail(format!("`{}` leads to `{}`, which comes later", key.field, target.name))
-                );
+                return Err(self.fail(format!(
+                    "`{field}` leads to `{}`, which comes later: entries stand in dependency order, so move that \
+                     one above",
+                    target.name
+                )));
             }
             // An import knows where a row went when its batch is written, and rows of a batch are prepared before.
             if target.id == self.model.id && self.model.relocates() {
-                return Err(self.fail(format!("`{}` leads to its own model, whose rows relocate", key.field)));
+                return Err(self.fail(format!(
+                    "`{field}` leads to its own model, whose rows relocate: no import knows a row's new primary \
+                     key before it writes it",
+                )));
             }
             if key.kind == KeyKind::Local && target.silo != self.model.silo {
-                return Err(self.fail(format!("`{}` leads to another silo without saying so", key.field)));
+                return Err(self.fail(format!(
+                    "`{field}` leads to another silo without saying so: make it cross-silo-key({})",
+                    target.name
+                )));
             }
-            if key.on_delete == Some(crate::OnDelete::SetNull) && !key.nullable {
-                return Err(
-                    self.fail(format!("`{}` becomes null on deletion but is not nullable", key.field))
-                );
+            if key.on_delete == Some(OnDelete::SetNull) && !key.nullable {
+                return Err(self.fail(format!(
+                    "`{field}` becomes null on deletion but is not nullable: put `?` behind its type"
+                )));
             }
         }
         Ok(())
@@ -103,7 +114,9 @@ impl Checker<'_> {
         if let Some(key) = &model.grants_privilege
             && model.key(key).is_none()
         {
-            return Err(self.fail(format!("`{key}` grants a privilege but is no key")));
+            return Err(
+                self.fail(format!("`{key}` grants a privilege but is no key: name the key to its user"))
+            );
         }
         Ok(())
     }
@@ -111,7 +124,7 @@ impl Checker<'_> {
     fn uniques(&self) -> Result<(), CatalogError> {
         for unique in &self.model.uniques {
             if unique.fields.is_empty() {
-                return Err(self.fail("a unique set has at least one field"));
+                return Err(self.fail("a unique set has at least one field, and this one has none"));
             }
             let conditions = unique.when.iter().map(|condition| &condition.field);
             unique.fields.iter().chain(conditions).try_for_each(|field| self.has_field(self.model, field))?;
@@ -119,43 +132,82 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn rules(&self) -> Result<(), CatalogError> {
-        for rule in &self.model.rules {
-            rule.fields().into_iter().try_for_each(|field| self.has_field(self.model, field))?;
-            if let Some(natural_key) = rule.natural_key()
-                && self.model.unique_set(natural_key).is_none()
-            {
-                return Err(self.fail(format!("{rule:?} acts on a set that is not unique")));
+    /// Comparisons pair rows by it, so that no two rows may share it.
+    fn ordinal(&self) -> Result<(), CatalogError> {
+        match &self.model.ordinal {
+            Some(fields) if self.model.unique_set(fields).is_none() => {
+                let fields = fields.join(", ");
+                Err(self.fail(format!("the ordinal {fields} is no unique set: add it to `unique`")))
             }
-            if let Rule::DropIfMerged(key)
+            _ => Ok(()),
+        }
+    }
+
+    fn defaults(&self) -> Result<(), CatalogError> {
+        self.model.fields.iter().try_for_each(|(name, field)| match &field.default {
+            Some(AutomaticValue::Literal(value)) => self.takes(self.model, name, value),
+            _ => Ok(()),
+        })
+    }
+
+    fn rule(&self, rule: &Rule) -> Result<(), CatalogError> {
+        let name = rule.name();
+        rule.fields().into_iter().try_for_each(|field| self.has_field(self.model, field))?;
+        if let Some(natural_key) = rule.natural_key()
+            && self.model.unique_set(natural_key).is_none()
+        {
+            let fields = natural_key.join(", ");
+            return Err(self.fail(format!(
+                "`{name}` acts on a set that is not unique: add {fields} to `unique`, or name the fields of a set \
+                 that is there"
+            )));
+        }
+        match rule {
+            Rule::DropIfMerged(key)
             | Rule::NullIfMissing(key)
             | Rule::ReplaceFirstAutomatic(key)
-            | Rule::OrgAuthToken(key) = rule
-            {
-                let declared = self.model.key(key);
-                let nullable = declared.is_some_and(|key| key.nullable);
-                if declared.is_none() || (matches!(rule, Rule::NullIfMissing(_)) && !nullable) {
-                    return Err(self.fail(format!("{rule:?} does not fit its field")));
+            | Rule::OrgAuthToken(key) => match self.model.key(key) {
+                None => Err(self.fail(format!("`{name}` does not fit its field: `{key}` is no key"))),
+                Some(declared) if matches!(rule, Rule::NullIfMissing(_)) && !declared.nullable => {
+                    let advice = "put `?` behind its type";
+                    Err(self
+                        .fail(format!("`{name}` does not fit its field: `{key}` is not nullable; {advice}")))
                 }
-            }
-            if let Rule::SuffixIfTaken(name) = rule
-                && self.model.identifier.as_ref() != Some(name)
-            {
-                return Err(self.fail(format!("`{name}` gets a suffix but is not the identifier")));
-            }
-            if let Rule::SoftKey { target, .. } = rule
-                && self.catalog.find(target).is_none()
-            {
-                return Err(self.fail(format!("`{target}` is no model of this catalogue")));
-            }
+                Some(_) => Ok(()),
+            },
+            Rule::SuffixIfTaken(field) if self.model.identifier.as_ref() != Some(field) => Err(self.fail(
+                format!("`{field}` gets a suffix but is not the identifier: add `identifier = \"{field}\"`"),
+            )),
+            Rule::SoftKey { field, target, .. } => self.soft_key(field, target),
+            Rule::Set(field, value)
+            | Rule::SetOutsideGlobal(field, value)
+            | Rule::SetWhenHidden(field, value) => self.takes(self.model, field, value),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    fn soft_key(&self, field: &str, target: &str) -> Result<(), CatalogError> {
+        match self.catalog.find(target) {
+            None => {
+                let names = self.catalog.models().iter().map(|model| model.name.as_str());
+                let advice = did_you_mean(target, names);
+                Err(self.fail(format!("`{target}` is no model of this catalogue{advice}")))
+            }
+            Some(target) if target.id >= self.model.id => Err(self.fail(format!(
+                "`{field}` leads to `{}`, which does not come before it: an import would find none of its rows",
+                target.name
+            ))),
+            Some(_) => Ok(()),
+        }
     }
 
     fn automatic(&self, automatic: &Automatic) -> Result<(), CatalogError> {
         let made = self.catalog.model(automatic.model);
         if made.silo != self.model.silo {
-            return Err(self.fail(format!("`{}` is made with it but lives elsewhere", made.name)));
+            return Err(self.fail(format!(
+                "`{}` is made with it but lives elsewhere: both have to be of the same silo",
+                made.name
+            )));
         }
         self.made_whole(automatic)
     }
@@ -165,13 +217,17 @@ impl Checker<'_> {
     fn registered(&self, registered: &Automatic) -> Result<(), CatalogError> {
         let made = self.catalog.model(registered.model);
         if made.silo == self.model.silo || made.relocates() {
-            return Err(self.fail(format!("`{}` cannot register a name in the other silo", made.name)));
+            return Err(self.fail(format!(
+                "`{}` cannot register a name in the other silo: it has to live there, and to be `excluded`",
+                made.name
+            )));
         }
         let suffixed = |name: &String| self.model.rules.contains(&Rule::SuffixIfTaken(name.clone()));
         if !self.model.identifier.as_ref().is_some_and(suffixed) {
-            return Err(
-                self.fail("a name that is registered is the identifier, and gets a suffix if it is taken")
-            );
+            return Err(self.fail(
+                "a name that is registered is the identifier, and gets a suffix if it is taken: add the rule \
+                      suffix-if-taken for it",
+            ));
         }
         self.made_whole(registered)
     }
@@ -181,15 +237,20 @@ impl Checker<'_> {
         let made = self.catalog.model(automatic.model);
         for (field, value) in &automatic.fields {
             self.has_field(made, field)?;
-            if let AutomaticValue::ParentField(parent) = value {
-                self.has_field(self.model, parent)?;
+            match value {
+                AutomaticValue::ParentField(parent) => self.has_field(self.model, parent)?,
+                AutomaticValue::Literal(value) => self.takes(made, field, value)?,
+                _ => {}
             }
         }
         for (name, field) in &made.fields {
             let given = automatic.fields.iter().any(|(given, _)| given == name);
             let optional = field.nullable || field.default.is_some() || field.kind == FieldKind::Json;
             if !given && !optional {
-                return Err(self.fail(format!("`{}.{name}` gets no value when it is made", made.name)));
+                return Err(self.fail(format!(
+                    "`{}.{name}` gets no value when it is made: give it one here, or a default there",
+                    made.name
+                )));
             }
         }
         Ok(())
@@ -206,6 +267,11 @@ impl Checker<'_> {
     }
 
     fn used_by(&self) -> Result<(), CatalogError> {
+        if !self.model.used_by.is_empty() && self.model.uniques.is_empty() {
+            let problem =
+                "`used_by` finds rows by the first unique set, and there is none: add one to `unique`";
+            return Err(self.fail(problem));
+        }
         for path in &self.model.used_by {
             self.has_field(self.catalog.model(path.model), &path.field)?;
         }

@@ -22,6 +22,14 @@ impl<'a> Call<'a> {
     }
 }
 
+const TYPES: &str = "there are bool, int, float, text, text(N), date, uuid, ip, json, any, key(MODEL), \
+                     cross-silo-key(MODEL) and reference(MODEL), each with `?` behind it if it may be null";
+
+const ON_DELETE: &str = "`cascade`, `set-null`, `protect` or `do-nothing`";
+
+const VALUES: &str = "it is JSON (text in double quotes), `now`, `alnum(N)` or `hex(N)`, and of the row that \
+                      another one is made with also `pk` or `field(NAME)`";
+
 /// A field as declared: `TYPE[?] [ON DELETE] [= DEFAULT]`.
 pub(crate) struct FieldDeclaration {
     pub(crate) shape: Shape,
@@ -58,8 +66,13 @@ fn shape(at: &str, typed: &str, on_delete: Option<OnDelete>) -> Result<Shape, Ca
         ("key", [target], Some(rule)) => return key(KeyKind::Local, target, Some(rule)),
         ("cross-silo-key", [target], Some(rule)) => return key(KeyKind::CrossSilo, target, Some(rule)),
         ("reference", [target], None) => return key(KeyKind::Reference, target, None),
+        ("key" | "cross-silo-key", [_], None) => {
+            let problem = format!("`{typed}` does not say what happens on deletion: add {ON_DELETE}");
+            return Err(CatalogError::declaration(at, problem));
+        }
         (_, _, Some(_)) => {
-            return Err(CatalogError::declaration(at, format!("`{typed}` cannot cascade")));
+            let problem = format!("`{typed}` cannot cascade: only key(MODEL) and cross-silo-key(MODEL) do");
+            return Err(CatalogError::declaration(at, problem));
         }
         _ => {}
     }
@@ -78,19 +91,18 @@ fn shape(at: &str, typed: &str, on_delete: Option<OnDelete>) -> Result<Shape, Ca
                 .parse()
                 .map_err(|_| CatalogError::declaration(at, format!("`{length}` is no length of a text")))?,
         )),
-        _ => return Err(CatalogError::declaration(at, format!("`{typed}` is no type"))),
+        _ => return Err(CatalogError::declaration(at, format!("`{typed}` is no type: {TYPES}"))),
     };
     Ok(Shape::Plain(kind))
 }
 
 fn on_delete(at: &str, word: &str) -> Result<OnDelete, CatalogError> {
-    match word {
-        "cascade" => Ok(OnDelete::Cascade),
-        "set-null" => Ok(OnDelete::SetNull),
-        "protect" => Ok(OnDelete::Protect),
-        "do-nothing" => Ok(OnDelete::DoNothing),
-        _ => Err(CatalogError::declaration(at, format!("`{word}` is no behaviour on deletion"))),
-    }
+    word.parse().map_err(|_| {
+        let problem = format!(
+            "`{word}` is no behaviour on deletion: {ON_DELETE} is, and a default stands behind ` = `"
+        );
+        CatalogError::declaration(at, problem)
+    })
 }
 
 /// `pk`, `field(name)`, `now`, `alnum(length)`, `hex(length)`, or a JSON value.
@@ -98,7 +110,7 @@ pub(crate) fn value(at: &str, text: &str) -> Result<AutomaticValue, CatalogError
     if let Ok(literal) = serde_json::from_str::<Value>(text) {
         return Ok(AutomaticValue::Literal(literal));
     }
-    let wrong = || CatalogError::declaration(at, format!("`{text}` is no value"));
+    let wrong = || CatalogError::declaration(at, format!("`{text}` is no value: {VALUES}"));
     let Call { name, args } = Call::parse(at, text)?;
     match (name, args.as_slice()) {
         ("pk", []) => Ok(AutomaticValue::ParentPk),
@@ -112,7 +124,12 @@ pub(crate) fn value(at: &str, text: &str) -> Result<AutomaticValue, CatalogError
 
 /// `FIELD is JSON`.
 pub(crate) fn condition(at: &str, text: &str) -> Result<Condition, CatalogError> {
-    let wrong = || CatalogError::declaration(at, format!("`{text}` is no condition: `FIELD is VALUE` is"));
+    let wrong = || {
+        CatalogError::declaration(
+            at,
+            format!("`{text}` is no condition: `FIELD is JSON` is, such as `state is \"open\"`"),
+        )
+    };
     let (field, value) = text.split_once(" is ").ok_or_else(wrong)?;
     let value = serde_json::from_str(value.trim()).map_err(|_| wrong())?;
     Ok(Condition { field: field.trim().to_owned(), value })

@@ -3,18 +3,21 @@
 mod check;
 mod declaration;
 mod error;
+mod line;
 mod model;
 mod rule;
 mod sanitize;
 mod source;
+mod tenancy;
 
 pub use error::CatalogError;
 pub use model::{
     Automatic, AutomaticValue, Comparator, Condition, Field, FieldKind, FieldPath, ImportScope, Key, KeyKind,
-    Model, ModelId, OnDelete, RetainedValues, Scope, SiloKind, Tenancy, UniqueSet,
+    Model, ModelId, OnDelete, RetainedValues, Scope, SiloKind, UniqueSet,
 };
 pub use rule::Rule;
 pub use sanitize::Sanitize;
+pub use tenancy::Tenancy;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -57,9 +60,12 @@ impl Catalog {
     /// # Errors
     /// The first thing that does not hold, with the model and field it was found in.
     pub fn parse(text: &str) -> Result<Catalog, CatalogError> {
-        let catalog = source::read(text)?;
-        check::check(&catalog)?;
-        Ok(catalog)
+        let read = || {
+            let catalog = source::read(text)?;
+            check::check(&catalog)?;
+            Ok(catalog)
+        };
+        read().map_err(|error: CatalogError| error.located(|at| line::of(text, at)))
     }
 
     /// All models, in dependency order.

@@ -1,5 +1,7 @@
 //! What a catalogue says of a model.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -17,8 +19,9 @@ impl ModelId {
 }
 
 /// Which silo keeps a model's rows (SPEC §1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, strum::Display, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum SiloKind {
     /// One deployment that holds tenants' data.
     Cell,
@@ -27,8 +30,9 @@ pub enum SiloKind {
 }
 
 /// The relocation scope of a model (SPEC §1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, strum::Display, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Scope {
     /// Never relocated.
     Excluded,
@@ -199,6 +203,41 @@ pub enum FieldKind {
     Key(usize),
 }
 
+impl fmt::Display for FieldKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(Some(length_max)) => write!(out, "text({length_max})"),
+            Self::Text(None) => out.write_str("text"),
+            Self::Bool => out.write_str("bool"),
+            Self::Int => out.write_str("int"),
+            Self::Float => out.write_str("float"),
+            Self::Date => out.write_str("date"),
+            Self::Uuid => out.write_str("uuid"),
+            Self::Ip => out.write_str("ip"),
+            Self::Json => out.write_str("json"),
+            Self::Any => out.write_str("any"),
+            Self::Key(_) => out.write_str("a key"),
+        }
+    }
+}
+
+impl Field {
+    /// Whether a value of a catalogue can stand in it. Of dates, UUIDs and addresses only an import looks closer.
+    pub(crate) fn takes(&self, value: &Value) -> bool {
+        match (self.kind, value) {
+            (FieldKind::Json | FieldKind::Any, _) => true,
+            (_, Value::Null) => self.nullable,
+            (FieldKind::Bool, Value::Bool(_)) | (FieldKind::Float, Value::Number(_)) => true,
+            (FieldKind::Int | FieldKind::Key(_), Value::Number(number)) => number.is_i64(),
+            (FieldKind::Text(length_max), Value::String(text)) => {
+                length_max.is_none_or(|length_max| text.chars().count() <= length_max)
+            }
+            (FieldKind::Date | FieldKind::Uuid | FieldKind::Ip, Value::String(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// A field that refers to another row.
 #[derive(Debug)]
 pub struct Key {
@@ -228,7 +267,8 @@ pub enum KeyKind {
 }
 
 /// What happens to a row whose target is deleted (SPEC §10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "kebab-case")]
 pub enum OnDelete {
     /// It goes too.
     Cascade,
@@ -325,7 +365,8 @@ pub struct RetainedValues {
 }
 
 /// How a comparison treats a field (SPEC §9). Keys are compared by ordinal without being listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Comparator {
     /// The right side may have got a suffix.
     AutoSuffix,
@@ -351,21 +392,6 @@ pub enum Comparator {
     UnorderedList,
     /// The password rules of SPEC §9.
     UserPassword,
-}
-
-/// The fields that say which rows belong to which user and organisation, for filters (SPEC §7 and §8).
-#[derive(Debug, Clone)]
-pub struct Tenancy {
-    /// The users, by name.
-    pub user: FieldPath,
-    /// A user's e-mail address.
-    pub user_address: FieldPath,
-    /// The organisations, by slug.
-    pub organization: FieldPath,
-    /// The key of a membership that leads to its user.
-    pub member_user: FieldPath,
-    /// The key of a membership that leads to its organisation.
-    pub member_organization: FieldPath,
 }
 
 /// A field of a model.

@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use crate::declaration::{Call, condition};
+use crate::error::did_you_mean;
 use crate::{CatalogError, Condition};
 
 /// One policy of a model. Rules run in the order in which a model lists them, after keys were replaced.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Rule {
     /// `drop-if-merged(key)`: the row goes when the key's target was there before the import.
     DropIfMerged(String),
@@ -91,7 +93,64 @@ pub enum Rule {
     KeepPkInGlobal,
 }
 
+/// How each rule is written.
+const USAGES: &[&str] = &[
+    "drop-if-merged(key)",
+    "null-if-missing(key)",
+    "soft-key(field, MODEL)",
+    "soft-key(field, MODEL, condition)",
+    "required(field, …)",
+    "not-empty(field)",
+    "invalid-is-validation-error(field, …)",
+    "exactly-one-of(field, field)",
+    "only-in-global(condition)",
+    "set(field, JSON)",
+    "set-outside-global(field, JSON)",
+    "set-when-hidden(field, JSON)",
+    "now(field)",
+    "now-outside-global(field, …)",
+    "alnum-outside-global(field, N)",
+    "strip-privileges(field, …)",
+    "unclaim",
+    "slug(field)",
+    "user-option(key, value)",
+    "new-uuid(field)",
+    "new-subscription-id(field)",
+    "new-hex-if-taken(field)",
+    "null-if-taken(field, other, …)",
+    "suffix-if-taken(field)",
+    "merge-if-taken(field)",
+    "keep-if-taken(field, …)",
+    "keep-or-overwrite(field, …)",
+    "drop-if-taken(field, …)",
+    "replace-automatic(field, …)",
+    "replace-first-automatic(key)",
+    "hold-back",
+    "org-auth-token(key)",
+    "api-token",
+    "keep-pk-in-global",
+];
+
+/// What is said of a rule that cannot be read: how it is written, if there is one of that name.
+fn misread(at: &str, name: &str, text: &str) -> CatalogError {
+    let name_of = |usage: &'static str| usage.split('(').next().unwrap_or(usage);
+    let usages: Vec<String> =
+        USAGES.iter().filter(|usage| name_of(usage) == name).map(|usage| format!("`{usage}`")).collect();
+    let problem = if usages.is_empty() {
+        let advice = did_you_mean(name, USAGES.iter().map(|usage| name_of(usage)));
+        format!("`{text}` is no rule{advice}")
+    } else {
+        format!("`{text}` is no rule; it is written {}", usages.join(" or "))
+    };
+    CatalogError::declaration(at, problem)
+}
+
 impl Rule {
+    /// The name under which a catalogue lists it.
+    pub fn name(&self) -> &'static str {
+        self.into()
+    }
+
     /// Reads a rule as a catalogue writes it.
     pub(crate) fn parse(at: &str, text: &str) -> Result<Rule, CatalogError> {
         let Call { name, args } = Call::parse(at, text)?;
@@ -141,7 +200,7 @@ impl Rule {
             ("org-auth-token", [key]) => Self::OrgAuthToken((*key).into()),
             ("api-token", []) => Self::ApiToken,
             ("keep-pk-in-global", []) => Self::KeepPkInGlobal,
-            _ => return Err(CatalogError::declaration(at, format!("`{text}` is no rule"))),
+            _ => return Err(misread(at, name, text)),
         };
         Ok(rule)
     }
@@ -214,10 +273,43 @@ impl Rule {
 }
 
 fn literal(at: &str, text: &str) -> Result<Value, CatalogError> {
-    serde_json::from_str(text)
-        .map_err(|_| CatalogError::declaration(at, format!("`{text}` is no JSON value")))
+    serde_json::from_str(text).map_err(|_| {
+        let problem = format!("`{text}` is no JSON value; text stands in double quotes: `\"{text}\"`");
+        CatalogError::declaration(at, problem)
+    })
 }
 
 fn number(at: &str, text: &str) -> Result<usize, CatalogError> {
     text.parse().map_err(|_| CatalogError::declaration(at, format!("`{text}` is no length")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+
+    /// A usage with something in the place of each of its words.
+    fn filled_in(usage: &str) -> String {
+        let words =
+            [(", …", ""), ("condition", "one is 1"), ("JSON", "1"), ("N)", "5)"), ("MODEL", "app.user")];
+        words.iter().fold(usage.to_owned(), |text, (word, example)| text.replace(word, example))
+    }
+
+    #[test]
+    fn every_rule_can_be_written_as_its_usage_says() {
+        for usage in USAGES {
+            let rule = Rule::parse("here", &filled_in(usage)).unwrap();
+            assert!(usage.starts_with(rule.name()), "{usage}: {}", rule.name());
+        }
+    }
+
+    #[test]
+    fn the_readme_writes_rules_as_their_usages_do() {
+        let readme = include_str!("../README.md");
+        for usage in USAGES {
+            let name = usage.split('(').next().unwrap();
+            assert!(readme.contains(&format!("`{usage}`")) || name == "soft-key", "{usage}");
+        }
+    }
 }

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
+use strum::VariantNames as _;
 
 use crate::declaration::{self, FieldDeclaration, Shape};
+use crate::error::did_you_mean;
 use crate::{
-    Automatic, Catalog, CatalogError, Comparator, Field, FieldKind, FieldPath, Key, Model, ModelId, Parts,
-    RetainedValues, Rule, Sanitize, Scope, SiloKind, Tenancy, UniqueSet,
+    Automatic, AutomaticValue, Catalog, CatalogError, Comparator, Field, FieldKind, FieldPath, Key, Model,
+    ModelId, Parts, RetainedValues, Rule, Sanitize, Scope, SiloKind, Tenancy, UniqueSet,
 };
 
 /// The file as it is written; README.md explains each word.
@@ -100,10 +102,10 @@ struct Names<'a> {
 
 impl Names<'_> {
     fn find(&self, at: &str, name: &str) -> Result<ModelId, CatalogError> {
-        self.ids
-            .get(name)
-            .copied()
-            .ok_or_else(|| CatalogError::declaration(at, format!("`{name}` is no model of this catalogue")))
+        self.ids.get(name).copied().ok_or_else(|| {
+            let advice = did_you_mean(name, self.ids.keys().map(String::as_str));
+            CatalogError::declaration(at, format!("`{name}` is no model of this catalogue{advice}"))
+        })
     }
 
     /// The target of a key: a model of the catalogue, or one that is declared to be outside of it.
@@ -111,14 +113,18 @@ impl Names<'_> {
         if self.outside.iter().any(|outside| outside == name) {
             return Ok(None);
         }
-        self.find(at, name).map(Some)
+        self.find(at, name)
+            .map(Some)
+            .map_err(|error| error.adding("; a model whose rows are kept elsewhere is listed in `outside`"))
     }
 
     /// `app.model.field` as its two halves.
     fn field_of(&self, at: &str, path: &str) -> Result<FieldPath, CatalogError> {
-        let (model, field) = path
-            .rsplit_once('.')
-            .ok_or_else(|| CatalogError::declaration(at, format!("`{path}` is no MODEL.FIELD")))?;
+        let (model, field) =
+            path.rsplit_once('.').filter(|(model, _)| model.contains('.')).ok_or_else(|| {
+                let problem = format!("`{path}` is no MODEL.FIELD, such as `app.user.email`");
+                CatalogError::declaration(at, problem)
+            })?;
         Ok(FieldPath { model: self.find(at, model)?, field: field.to_owned() })
     }
 }
@@ -206,6 +212,11 @@ fn read_field(
     keys: &mut Vec<Key>,
 ) -> Result<Field, CatalogError> {
     let FieldDeclaration { shape, nullable, default } = declaration::field(at, declared)?;
+    if let Some(AutomaticValue::ParentPk | AutomaticValue::ParentField(_)) = default {
+        let problem =
+            "`pk` and `field(NAME)` are of the row that another one is made with: a default has none";
+        return Err(CatalogError::declaration(at, problem));
+    }
     let kind = match shape {
         Shape::Plain(kind) => kind,
         Shape::Key { target, kind, on_delete } => {
@@ -255,19 +266,8 @@ fn read_comparators(at: &str, words: &str) -> Result<Vec<Comparator>, CatalogErr
 }
 
 fn read_comparator(at: &str, word: &str) -> Result<Comparator, CatalogError> {
-    Ok(match word {
-        "auto-suffix" => Comparator::AutoSuffix,
-        "date-updated" => Comparator::DateUpdated,
-        "date" => Comparator::Date,
-        "email" => Comparator::Email,
-        "equal-or-removed" => Comparator::EqualOrRemoved,
-        "hash" => Comparator::Hash,
-        "ignored" => Comparator::Ignored,
-        "secret-hex" => Comparator::SecretHex,
-        "subscription-id" => Comparator::SubscriptionId,
-        "uuid4" => Comparator::Uuid4,
-        "unordered-list" => Comparator::UnorderedList,
-        "user-password" => Comparator::UserPassword,
-        _ => return Err(CatalogError::declaration(at, format!("`{word}` is no comparator"))),
+    word.parse().map_err(|_| {
+        let advice = did_you_mean(word, Comparator::VARIANTS.iter().copied());
+        CatalogError::declaration(at, format!("`{word}` is no comparator{advice}"))
     })
 }

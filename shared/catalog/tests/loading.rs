@@ -76,6 +76,7 @@ made         = "date = now"
 name = "app.member"
 silo = "cell"
 scope = "organization"
+unique = [{ fields = ["organization", "user"] }]
 ordinal = ["user", "organization"]
 global_when = ["integration"]
 rules = ["null-if-missing(inviter)"]
@@ -160,9 +161,15 @@ fn scopes_admit_what_the_specification_says() {
 const BROKEN: &[(&str, &str, &str)] = &[
     ("silo = \"cell\"", "silo = \"cellar\"", "not valid TOML"),
     ("scope = \"organization\"", "scpoe = \"organization\"", "not valid TOML"),
+    (
+        "[[model]]\nname = \"app.user\"",
+        "[[model]]\nname = \"app.user\"\ncolour = \"red\"",
+        "a word where none is",
+    ),
     ("name = \"app.note\"", "name = \"app.user\"", "app.user: the model is declared twice"),
     ("text(20)", "text(many)", "app.user.name: `many` is no length"),
-    ("text(20)", "string", "app.user.name: `string` is no type"),
+    ("text(20)", "string", "app.user.name: `string` is no type: there are bool, int,"),
+    ("text(20)", "text (20)", "app.user.name: `(20)` is no behaviour on deletion"),
     ("text(20)", "text(20", "app.user.name: `text(20` lacks its closing parenthesis"),
     ("bool = false", "bool cascade", "app.user.is_staff: `bool` cannot cascade"),
     ("bool = false", "bool = no", "app.user.is_staff: `no` is no value"),
@@ -173,12 +180,26 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "(app.organization) casacde\"\ninviter",
         "`casacde` is no behaviour on deletion",
     ),
-    ("key(app.organization)", "key(app.organisation)", "`app.organisation` is no model"),
+    (
+        "key(app.organization)",
+        "key(app.organisation)",
+        "`app.organisation` is no model of this catalogue; did you mean `app.organization`?",
+    ),
+    (
+        "key(app.organization)",
+        "key(app.planet)",
+        "no model of this catalogue; a model whose rows are kept elsewhere",
+    ),
+    (
+        "(app.organization) cascade\"\ninviter",
+        "(app.organization)\"\ninviter",
+        "`key(app.organization)` does not say what happens on deletion: add `cascade`",
+    ),
     ("reference(app.elsewhere)?", "reference(app.elsewhere)? cascade", "cannot cascade"),
     (
         "key(app.organization) cascade\"\ninviter",
         "key(app.note) cascade\"\ninviter",
-        "leads to `app.note`, which comes later",
+        "leads to `app.note`, which comes later: entries stand in dependency order",
     ),
     (
         "key(app.organization) cascade\"\ninviter",
@@ -188,40 +209,68 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "key(app.organization) cascade\"\ninviter",
         "key(app.user) cascade\"\ninviter",
-        "leads to another silo without saying so",
+        "leads to another silo without saying so: make it cross-silo-key(app.user)",
     ),
     ("(app.user)? set-null", "(app.user) set-null", "becomes null on deletion but is not nullable"),
     (
         "identifier = \"slug\"",
         "identifier = \"slgu\"",
-        "app.organization: `app.organization` has no field `slgu`",
+        "app.organization: `app.organization` has no field `slgu`; did you mean `slug`?",
+    ),
+    (
+        "ordinal = [\"user\", \"organization\"]",
+        "ordinal = [\"user\"]",
+        "app.member: the ordinal user is no unique set: add it to `unique`",
     ),
     ("ordinal = [\"user\", ", "ordinal = [\"usr\", ", "has no field `usr`"),
     ("global_when = [\"integration\"]", "global_when = [\"app\"]", "has no field `app`"),
     ("privileged = [\"is_staff\"]", "privileged = [\"is_root\"]", "has no field `is_root`"),
     ("privileged = [\"is_staff\"]", "grants_privilege = \"is_staff\"", "grants a privilege but is no key"),
     ("compare = { name", "compare = { nmae", "has no field `nmae`"),
-    ("\"auto-suffix\"", "\"auto-sufix\"", "`auto-sufix` is no comparator"),
     ("sanitize = { name", "sanitize = { nmae", "`app.user` has no field `nmae`"),
     ("body = \"mentions\"", "body = \"hidden\"", "app.note.body: `hidden` is no way to sanitise"),
     ("body = \"mentions\"", "body = \"text\"", "`body` is replaced but is no text"),
     ("body = \"mentions\"", "score = \"mentions\"", "`score` is neither text nor JSON"),
     ("title = \"text\", body", "title = \"empty\", body", "`title` would not stay unique"),
     ("title = \"text\", body", "title = \"end-of(score)\", body", "`title` is to follow from `score`"),
+    ("\"auto-suffix\"", "\"auto-sufix\"", "`auto-sufix` is no comparator; did you mean `auto-suffix`?"),
     ("field = \"title\", values", "field = \"titel\", values", "has no field `titel`"),
     ("is_pinned is true", "is_pined is true", "has no field `is_pined`"),
     ("is_pinned is true", "is_pinned = true", "is no condition"),
     ("is_pinned is true", "is_pinned is yes", "is no condition"),
     ("fields = [\"title\"], when", "fields = [], when", "at least one field"),
     ("fields = [\"title\"], when", "fields = [\"titel\"], when", "has no field `titel`"),
-    ("suffix-if-taken(name)", "suffix-when-taken(name)", "`suffix-when-taken(name)` is no rule"),
-    ("suffix-if-taken(name)", "suffix-if-taken(name, email)", "is no rule"),
-    ("suffix-if-taken(name)", "suffix-if-taken(email)", "acts on a set that is not unique"),
+    (
+        "suffix-if-taken(name)",
+        "sufix-if-taken(name)",
+        "`sufix-if-taken(name)` is no rule; did you mean `suffix-if-taken`?",
+    ),
+    ("suffix-if-taken(name)", "frobnicate(name)", "`frobnicate(name)` is no rule"),
+    (
+        "suffix-if-taken(name)",
+        "suffix-if-taken(name, email)",
+        "`suffix-if-taken(name, email)` is no rule; it is written `suffix-if-taken(field)`",
+    ),
+    (
+        "suffix-if-taken(name)",
+        "suffix-if-taken(email)",
+        "`suffix-if-taken` acts on a set that is not unique: add email to `unique`",
+    ),
+    (
+        "suffix-if-taken(name)",
+        "soft-key(email, app.note)",
+        "leads to `app.note`, which does not come before it",
+    ),
+    ("suffix-if-taken(name)", "set(is_staff, 3)", "`is_staff` cannot be 3: it is bool"),
+    ("bool = false", "bool = 3", "`is_staff` cannot be 3: it is bool"),
+    ("text(20)", "text(20) = \\\"a name of more than 20 letters\\\"", "it is text(20)"),
+    ("bool = false", "bool = pk", "`pk` and `field(NAME)` are of the row that another one is made with"),
+    ("code = \"alnum(8)\"", "code = \"8\"", "`code` cannot be 8: it is text(8)"),
     ("identifier = \"name\"", "", "`name` gets a suffix but is not the identifier"),
     ("suffix-if-taken(name)", "set(name, no json)", "`no json` is no JSON value"),
     ("suffix-if-taken(name)", "alnum-outside-global(name, x)", "`x` is no length"),
     ("suffix-if-taken(name)", "soft-key(name, app.nobody)", "`app.nobody` is no model of this catalogue"),
-    ("null-if-missing(inviter)", "null-if-missing(user)", "does not fit its field"),
+    ("null-if-missing(inviter)", "null-if-missing(user)", "`user` is not nullable; put `?` behind its type"),
     ("null-if-missing(inviter)", "drop-if-merged(title)", "has no field `title`"),
     ("field(email)\", code", "field(mail)\", code", "has no field `mail`"),
     ("code = \"alnum(8)\"", "kode = \"alnum(8)\"", "has no field `kode`"),
@@ -244,7 +293,29 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (", \"suffix-if-taken(slug)\"", "", "a name that is registered is the identifier"),
     ("used_by = [\"app.user.email\"]", "used_by = [\"app.user.mail\"]", "has no field `mail`"),
     ("used_by = [\"app.user.email\"]", "used_by = [\"email\"]", "`email` is no MODEL.FIELD"),
-    ("user = \"app.user.name\"", "user = \"app.user.is_staff\"", "tenancy: `is_staff` is no text"),
+    (
+        "unique = [{ fields = [\"email\"] }]",
+        "",
+        "`used_by` finds rows by the first unique set, and there is none",
+    ),
+    ("user = \"app.user.name\"", "user = \"app.user.is_staff\"", "tenancy: `is_staff` is no text but bool"),
+    ("user = \"app.user.name\"", "user = \"app.user.nmae\"", "tenancy: `app.user` has no field `nmae`"),
+    (
+        "user = \"app.user.name\"",
+        "user = \"app.user.email\"",
+        "`email` names a row of `app.user` but is not unique",
+    ),
+    (
+        "organization = \"app.organization.slug\"",
+        "organization = \"app.address.email\"",
+        "organisations live in a cell",
+    ),
+    (
+        "user_address = \"app.user.email\"",
+        "user_address = \"app.address.email\"",
+        "are fields of different models",
+    ),
+    ("member_user = \"app.member.user\"", "member_user = \"app.member.organization\"", "not to `app.user`"),
     ("member_user = \"app.member.user\"", "member_user = \"app.note.title\"", "tenancy: `title` is no key"),
 ];
 
@@ -253,8 +324,34 @@ fn a_broken_catalogue_says_what_is_wrong_and_where() {
     for (from, to, expected) in BROKEN {
         assert!(GOOD.contains(from), "{from} is not there to be broken");
         let error = Catalog::parse(&GOOD.replacen(from, to, 1)).err();
-        let said = error.as_ref().map(CatalogError::to_string);
-        assert!(said.as_ref().is_some_and(|said| said.contains(expected)), "{from} → {to}: {said:?}");
+        let said = error.as_ref().map(CatalogError::to_string).unwrap_or_default();
+        assert!(said.contains(expected), "{from} → {to}: {said}");
+        let has_its_place = said.starts_with("line ") || matches!(error, Some(CatalogError::Toml(_)));
+        assert!(has_its_place, "{from} → {to}: {said}");
+    }
+}
+
+#[test]
+fn the_line_is_that_of_the_declaration() {
+    let line_of = |text: &str, wanted: &str| {
+        let lines: Vec<usize> =
+            (1..).zip(text.lines()).filter(|(_, line)| line.contains(wanted)).map(|(n, _)| n).collect();
+        *lines.last().unwrap()
+    };
+    let broken = |from: &str, to: &str| {
+        let text = GOOD.replacen(from, to, 1);
+        (Catalog::parse(&text).unwrap_err().to_string(), text)
+    };
+    let cases = [
+        ("float = 0.5", "flaot = 0.5", "flaot = 0.5"),
+        ("slug(slug)", "slugg(slug)", "name = \"app.organization\""),
+        ("member_user = \"app.member.user\"", "member_user = \"app.note.title\"", "[tenancy]"),
+        ("name = \"app.note\"", "name = \"app.user\"", "name = \"app.user\""),
+    ];
+    for (from, to, place) in cases {
+        let (said, text) = broken(from, to);
+        let expected = format!("line {}, ", line_of(&text, place));
+        assert!(said.starts_with(&expected), "{said}, and not {expected}");
     }
 }
 
