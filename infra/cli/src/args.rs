@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{compare, decrypt, demo, down, encrypt, export, generate, import, sanitize, up};
+use crate::catalogue::CatalogArg;
+use crate::commands::{catalog, compare, decrypt, demo, down, encrypt, export, generate, import, sanitize, up};
 
 /// Relocates tenants' data into a live cell, and rehearses that on your machine
 #[derive(Debug, Parser)]
@@ -13,6 +14,8 @@ pub(crate) struct Cli {
     /// Answer in JSON, for machines: results on standard output, errors on standard error
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) catalog: CatalogArg,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -34,6 +37,7 @@ pub(crate) enum Command {
     Compare(compare::Args),
     Sanitize(sanitize::Args),
     Generate(generate::Args),
+    Catalog(catalog::Args),
 }
 
 /// Whether machines listen, also when the arguments as a whole cannot be understood.

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use catalog::CatalogError;
 use clap::error::ErrorKind;
 use seal::SealError;
 use serde_json::json;
@@ -37,6 +38,10 @@ pub(crate) enum CliError {
     Seal { path: PathBuf, source: SealError },
     #[error("{} is sealed already", .0.display())]
     AlreadySealed(PathBuf),
+    #[error("{} is no catalogue", .path.display())]
+    Catalog { path: PathBuf, source: CatalogError },
+    #[error("`{0}` works with the built-in catalogue only")]
+    BuiltinOnly(&'static str),
     #[error("{} is no state of an instance", .path.display())]
     State { path: PathBuf, source: StateError },
     #[error("{} cannot be imported", .path.display())]
@@ -72,6 +77,8 @@ impl CliError {
                 source.code()
             }
             Self::AlreadySealed(_) => "already-sealed",
+            Self::Catalog { .. } => "invalid-catalog",
+            Self::BuiltinOnly(_) => "builtin-catalog-only",
             Self::State { .. } => "invalid-state",
             Self::Import { .. } => "import-failed",
             Self::Export { .. } => "export-failed",
@@ -112,6 +119,12 @@ impl CliError {
                 ..
             } => Some("give another folder, or delete this one to begin the export again"),
             Self::CheckpointInUse(_) => Some("wait until it is done, or give another folder"),
+            Self::Catalog { .. } => Some(
+                "shared/catalog/README.md explains every word of a catalogue, the example beside it how to write one",
+            ),
+            Self::BuiltinOnly(_) => {
+                Some("leave --catalog out, and unset the environment variable RELOCATE_CATALOG")
+            }
             Self::State { .. } => Some("give a global export, such as `relocate import` writes with --out"),
             Self::Read { .. }
             | Self::Write { .. }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod catalogue;
 mod checkpoint;
 mod commands;
 mod copy;
@@ -43,7 +44,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, terminal: &mut Terminal) ->
     let args: Vec<OsString> = args.into_iter().collect();
     terminal.set_json(asks_for_json(&args));
     let result = match Cli::try_parse_from(&args) {
-        Ok(cli) => commands::run(&cli.command, terminal),
+        Ok(cli) => commands::run(&cli, terminal),
         Err(answer) => error::clap(&answer, terminal),
     };
     let exit = result.unwrap_or_else(|error| error.tell(terminal));

@@ -36,15 +36,14 @@ pub(crate) enum StateError {
 
 impl Rehearsal {
     /// An instance with nothing in it.
-    pub(crate) fn empty() -> Self {
-        let catalog = Catalog::builtin();
+    pub(crate) fn empty(catalog: Arc<Catalog>) -> Self {
         let (cell, control) = (MemorySilo::new(Arc::clone(&catalog)), MemorySilo::new(Arc::clone(&catalog)));
         Self { catalog, cell, control }
     }
 
     /// The instance that a global export tells of.
-    pub(crate) fn load(file: &Input, terminal: &Terminal) -> Result<Self, CliError> {
-        let rehearsal = Self::empty();
+    pub(crate) fn load(catalog: Arc<Catalog>, file: &Input, terminal: &Terminal) -> Result<Self, CliError> {
+        let rehearsal = Self::empty(catalog);
         let progress = Progress::of_bytes(terminal, "loading", file.bytes());
         let mut rows = RowReader::new(progress.watch(file.read()?));
         let failed = |source| CliError::State { path: file.name().to_owned(), source };

@@ -4,13 +4,13 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use catalog::Catalog;
 use serde::Serialize;
 use transfer::compare::compare;
 use transfer::findings::{Finding, Summary, write_json};
 use transfer::rows::RowReader;
 
 use crate::Exit;
+use crate::catalogue::CatalogArg;
 use crate::error::CliError;
 use crate::input::Input;
 use crate::keys::PrivateKeyArg;
@@ -49,12 +49,13 @@ impl fmt::Display for Compared<'_> {
     }
 }
 
-pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    let catalog = models.read()?;
     let left = Input::open(&args.left, &args.key, terminal)?;
     let right = Input::open(&args.right, &args.key, terminal)?;
     let progress = Progress::of_bytes(terminal, "comparing", left.bytes() + right.bytes());
     let reader = |input: &Input| Ok::<_, CliError>(RowReader::new(progress.watch(input.read()?)));
-    let findings = compare(&Catalog::builtin(), reader(&left)?, reader(&right)?)?;
+    let findings = compare(&catalog, reader(&left)?, reader(&right)?)?;
     drop(progress);
     if let Some(path) = &args.findings_file {
         write_findings(path, &findings, terminal)?;

@@ -9,6 +9,7 @@ use transfer::export::ExportRequest;
 
 use super::encrypt::seal;
 use crate::Exit;
+use crate::catalogue::CatalogArg;
 use crate::checkpoint::Folder;
 use crate::error::CliError;
 use crate::filter::{FilterArgs, ScopeArg};
@@ -60,11 +61,12 @@ impl fmt::Display for Exported<'_> {
     }
 }
 
-pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> Result<Exit, CliError> {
     let request = ExportRequest { scope: args.scope.into(), filter: args.filter.read()? };
     let public_key = args.public_key.as_deref().map(read_public_key).transpose()?;
     let checkpoint = args.checkpoints.as_deref().map(Folder::open).transpose()?;
-    let rehearsal = Rehearsal::load(&Input::open(&args.from, &args.key, terminal)?, terminal)?;
+    let rehearsal =
+        Rehearsal::load(models.read()?, &Input::open(&args.from, &args.key, terminal)?, terminal)?;
     let rows = match &public_key {
         None => rehearsal.export(&request, checkpoint.as_ref(), &args.from, &args.out, terminal)?,
         Some(key) => {

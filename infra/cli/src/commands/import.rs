@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::compare::write_findings;
 use crate::Exit;
+use crate::catalogue::CatalogArg;
 use crate::entropy;
 use crate::error::{CliError, causes};
 use crate::filter::{FilterArgs, ScopeArg};
@@ -72,12 +73,13 @@ pub(crate) struct Args {
     key: PrivateKeyArg,
 }
 
-pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    let catalog = models.read()?;
     let request = request(args)?;
     let source = Input::open(&args.file, &args.key, terminal)?;
     let rehearsal = match &args.into {
-        Some(base) => Rehearsal::load(&Input::open(base, &args.key, terminal)?, terminal)?,
-        None => Rehearsal::empty(),
+        Some(base) => Rehearsal::load(catalog, &Input::open(base, &args.key, terminal)?, terminal)?,
+        None => Rehearsal::empty(catalog),
     };
     let mut watch = Shown(Progress::of_rows(terminal, "importing", 0));
     let result = block_on(import(rehearsal.silos(), &source, &request, &mut watch));

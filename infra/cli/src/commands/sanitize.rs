@@ -11,6 +11,7 @@ use transfer::rows::RowReader;
 use transfer::sanitize::{SanitizeError, SanitizeReport, SanitizeRequest, Survey, sanitize};
 
 use crate::Exit;
+use crate::catalogue::CatalogArg;
 use crate::entropy;
 use crate::error::CliError;
 use crate::input::Input;
@@ -62,22 +63,23 @@ impl fmt::Display for Sanitized<'_> {
     }
 }
 
-pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    let catalog = models.read()?;
     let key = args.seed.map_or_else(entropy::random, |seed| Ok(entropy::sanitize_key(seed)))?;
     let request = SanitizeRequest { key, days_offset: args.days_offset };
     let input = Input::open(&args.input, &args.key, terminal)?;
-    let report = write(&input, &args.output, &request, terminal)?;
+    let report = write(&catalog, &input, &args.output, &request, terminal)?;
     terminal.report(&Sanitized { path: &args.output, report: &report }, output::is_terminal(&args.output))?;
     Ok(Exit::Done)
 }
 
 fn write(
+    catalog: &Catalog,
     input: &Input,
     path: &Path,
     request: &SanitizeRequest,
     terminal: &mut Terminal,
 ) -> Result<SanitizeReport, CliError> {
-    let catalog = Catalog::builtin();
     let failed = |error| match error {
         SanitizeError::Write(source) => output::failed(path, source),
         source => CliError::Sanitize { path: input.name().to_owned(), source },
@@ -86,10 +88,10 @@ fn write(
         let progress = Progress::of_bytes(terminal, what, input.bytes());
         Ok::<_, CliError>(RowReader::new(progress.watch(input.read()?)))
     };
-    let survey = Survey::take(&catalog, reading("surveying")?).map_err(failed)?;
+    let survey = Survey::take(catalog, reading("surveying")?).map_err(failed)?;
     let rows = reading("sanitising")?;
     let sink = BufWriter::new(Output::create(path, terminal)?);
-    let (sink, report) = sanitize(&catalog, &survey, request, rows, sink).map_err(failed)?;
+    let (sink, report) = sanitize(catalog, &survey, request, rows, sink).map_err(failed)?;
     sink.into_inner().map_err(|error| output::failed(path, error.into_error()))?.finish()?;
     Ok(report)
 }

@@ -2,14 +2,17 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stderr,
     clippy::indexing_slicing,
     reason = "a test stops at the first surprise"
 )]
 
+mod catalogues;
 mod comparing;
 mod rehearsing;
 mod sanitising;
 mod sealing;
 mod speaking;
 mod support;
+mod tutorial;

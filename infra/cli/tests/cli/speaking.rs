@@ -7,13 +7,25 @@ use crate::support::{Folder, json};
 #[rstest]
 fn help(
     #[values(
-        "", "demo", "up", "down", "encrypt", "decrypt", "import", "export", "compare", "sanitize", "generate"
+        "",
+        "demo",
+        "up",
+        "down",
+        "encrypt",
+        "decrypt",
+        "import",
+        "export",
+        "compare",
+        "sanitize",
+        "generate",
+        "catalog",
+        "catalog check"
     )]
     command: &str,
 ) {
     let said = Folder::new().run(&format!("{command} --help")).done();
     let name = if command.is_empty() { "relocate" } else { command };
-    insta::assert_snapshot!(format!("help_{name}"), said);
+    insta::assert_snapshot!(format!("help_{}", name.replace(' ', "_")), said);
     assert!(said.lines().all(|line| line.chars().count() <= 100));
 }
 
@@ -36,6 +48,10 @@ fn help(
 #[case::no_private_key("decrypt sealed.tar")]
 #[case::another_kind_of_key("decrypt sealed.tar --private-key public.pem")]
 #[case::plain_json("decrypt in.json --private-key private.pem")]
+#[case::no_such_catalogue("import users in.json --catalog missing.toml")]
+#[case::no_catalogue("import users in.json --catalog in.json")]
+#[case::a_catalogue_for_what_has_none("generate out.json --orgs 1 --catalog in.json")]
+#[case::nothing_to_check("catalog check")]
 #[case::sealed_already("encrypt sealed.tar out.tar --public-key public.pem")]
 fn wrong_use_ends_with_2(#[case] line: &str) {
     let folder = Folder::new().with_keys();

@@ -49,7 +49,7 @@ impl Folder {
     fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_relocate"));
         command.current_dir(self.0.path()).args(args);
-        for variable in ["RELOCATE_PRIVATE_KEY", "RELOCATE_PUBLIC_KEY", "COLUMNS"] {
+        for variable in ["RELOCATE_PRIVATE_KEY", "RELOCATE_PUBLIC_KEY", "RELOCATE_CATALOG", "COLUMNS"] {
             command.env_remove(variable);
         }
         command
