@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use catalog::Model;
 use pipeline::api::{Person, RelocationView, Surroundings};
 use pipeline::code::ErrorCode;
 use pipeline::commit::Commit;
@@ -87,12 +88,13 @@ impl<W: World> Api<W> {
 
     /// The record with what the API shows around it.
     pub(crate) async fn view(&self, relocation: Relocation) -> Result<RelocationView, Refusal> {
+        let roles = directory::roles(self.cell.as_ref())?;
         let [creator, owner] = self.people([relocation.creator, relocation.owner]).await?;
         let around = Surroundings {
             creator,
             owner,
-            imported_user_ids: self.imported(relocation.id, directory::USER).await?,
-            imported_org_ids: self.imported(relocation.id, directory::ORGANIZATION).await?,
+            imported_user_ids: self.imported(relocation.id, roles.users()).await?,
+            imported_org_ids: self.imported(relocation.id, roles.organizations()).await?,
         };
         Ok(RelocationView::new(relocation, around))
     }
@@ -105,7 +107,7 @@ impl<W: World> Api<W> {
         Ok([people.next().flatten(), people.next().flatten()])
     }
 
-    async fn imported(&self, id: RelocationId, model: &str) -> Result<Vec<u64>, Refusal> {
+    async fn imported(&self, id: RelocationId, model: &Model) -> Result<Vec<u64>, Refusal> {
         let rows = directory::imported(self.cell.as_ref(), id.uuid(), model).await?;
         Ok(rows.into_iter().filter_map(|row| u64::try_from(row.pk).ok()).collect())
     }

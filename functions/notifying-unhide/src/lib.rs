@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
-use directory::{ORGANIZATION, amend, broken, inserted, model};
+use catalog::Shown;
+use directory::{amend, broken, inserted, roles};
 use pipeline::task::OrderedTask;
 use pipeline::transition::Finished;
 use runtime::{Task, TaskContext, TaskError};
-use serde_json::Value;
 use silo::{Fields, Silo};
-
-/// The status of an organisation that everyone sees.
-const ACTIVE: i64 = 0;
-
-/// The status of an organisation that an import has hidden.
-const PENDING_APPROVAL: i64 = 3;
 
 /// The task.
 #[derive(Debug)]
@@ -27,22 +21,24 @@ impl<S: Silo> Task for NotifyingUnhide<S> {
 
     async fn run(&self, context: &TaskContext) -> Result<Finished, TaskError> {
         let cell = self.cell.as_ref();
-        let organizations = model(cell, ORGANIZATION).map_err(broken)?;
-        for pk in inserted(cell, context.relocation.id.uuid(), ORGANIZATION).await.map_err(broken)? {
+        let roles = roles(cell).map_err(broken)?;
+        // Where imports hide nothing, there is nothing to show.
+        let Some(shown) = roles.shown() else { return Ok(Finished::next()) };
+        let organizations = roles.organizations();
+        for pk in inserted(cell, context.relocation.id.uuid(), organizations).await.map_err(broken)? {
             context.fence.check().await?;
-            amend(cell, organizations, pk, activated).await.map_err(broken)?;
+            amend(cell, organizations, pk, |fields| unhidden(shown, fields)).await.map_err(broken)?;
         }
         Ok(Finished::next())
     }
 }
 
-/// What becomes of an organisation that is pending approval. One that somebody deletes meanwhile, or has made
-/// visible already, stays as it is.
-fn activated(fields: &Fields) -> Option<Fields> {
-    let is_pending = fields.get("status").and_then(Value::as_i64) == Some(PENDING_APPROVAL);
-    is_pending.then(|| {
+/// What becomes of an organisation that is hidden. One that somebody deletes meanwhile, or has made visible
+/// already, stays as it is.
+fn unhidden(Shown { field, hidden, shown }: &Shown, fields: &Fields) -> Option<Fields> {
+    (fields.get(field) == Some(hidden)).then(|| {
         let mut fields = fields.clone();
-        fields.insert("status".to_owned(), ACTIVE.into());
+        fields.insert(field.clone(), shown.clone());
         fields
     })
 }

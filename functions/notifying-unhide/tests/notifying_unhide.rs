@@ -17,7 +17,7 @@ use pipeline::task::OrderedTask;
 use pipeline::transition::admin;
 use runtime::Handled;
 use serde_json::json;
-use testkit::{Export, OWNER, Setup, Stage, proven};
+use testkit::{BOOKSHOPS, Export, OWNER, Setup, Stage, proven};
 
 async fn stage() -> Stage {
     let slugs = vec!["acme".to_owned(), "umbrella".to_owned()];
@@ -61,4 +61,24 @@ async fn an_aborted_relocation_stays_hidden() {
     stage.ports.store.commit(abort).await.unwrap();
     assert_eq!(run(&stage).await, Handled::Done);
     assert_eq!(statuses(&stage).await[0], ("acme".to_owned(), 3));
+}
+
+#[tokio::test]
+async fn another_applications_organizations_are_shown_by_its_own_words() {
+    let setup = Setup::bookshops();
+    let bookshops = async || {
+        let stage = Stage::with(OrderedTask::NotifyingUnhide, setup.clone()).await;
+        stage.import_file(BOOKSHOPS, silo::Filter::OrganizationSlugs(setup.slugs.clone())).await;
+        stage.put("bookshop.shop", 90, json!({"handle": "ours", "name": "ours", "state": "waiting"}));
+        stage
+    };
+    proven(&bookshops, run).await;
+    let stage = bookshops().await;
+    let states = async || {
+        let rows = stage.rows("bookshop.shop").await.into_values();
+        rows.map(|row| row["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(states().await, ["waiting", "waiting", "waiting"]);
+    run(&stage).await;
+    assert_eq!(states().await, ["open", "open", "waiting"]);
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use directory::{CLAIM, claims, model};
+use catalog::{CLAIM_HASH_LENGTH, Claim};
+use directory::{claims, roles, time};
 use jiff::Timestamp;
 use pipeline::port::Entropy;
 use serde_json::Value;
@@ -10,9 +11,6 @@ use silo::{Fields, Pk, Row, Silo, StoreError, StoreErrorKind, Stored, Transactio
 
 /// How long a hash is used again.
 const FRESH_FOR: Duration = Duration::from_hours(1);
-
-/// How many characters a hash has.
-const HASH_LENGTH: usize = 32;
 
 /// The characters of a hash.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -61,19 +59,21 @@ async fn due(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<(Vec<Write>, Vec<Timestamp>), StoreError> {
-    let model = model(control, CLAIM)?;
+    let roles = roles(control)?;
+    let (model, claim_fields) = (roles.claims(), roles.claim());
     let present = claims(control, users).await?;
     let missing = present.iter().filter(|claim| claim.is_none()).count();
     let first = if missing == 0 { 0 } else { control.reserve(model, missing as u64).await? };
     let mut next_pk = first..;
     let (mut writes, mut dates) = (Vec::new(), Vec::with_capacity(users.len()));
     for (user, claim) in users.iter().zip(present) {
-        let fresh = claim.as_ref().and_then(made_at).filter(|made| is_fresh(*made, now));
+        let fresh =
+            claim.as_ref().and_then(|claim| made_at(claim_fields, claim)).filter(|made| is_fresh(*made, now));
         dates.push(fresh.unwrap_or(now));
         let mut fields = Fields::from_iter([
-            ("user".to_owned(), Value::from(*user)),
-            ("hash".to_owned(), hash(entropy).into()),
-            ("date_added".to_owned(), format!("{now:.3}").into()),
+            (claim_fields.user.clone(), Value::from(*user)),
+            (claim_fields.hash.clone(), hash(entropy).into()),
+            (claim_fields.made.clone(), time(now)),
         ]);
         match claim {
             Some(_) if fresh.is_some() => {}
@@ -84,7 +84,7 @@ async fn due(
             }
             None => {
                 if let Some(pk) = next_pk.next() {
-                    writes.push(Write::insert(model, Row::new(pk, fields)));
+                    writes.push(Write::insert(model, Row::new(pk, roles.completed(model, fields, now))));
                 }
             }
         }
@@ -92,8 +92,8 @@ async fn due(
     Ok((writes, dates))
 }
 
-fn made_at(claim: &Stored) -> Option<Timestamp> {
-    claim.row.fields.get("date_added").and_then(Value::as_str)?.parse().ok()
+fn made_at(fields: &Claim, claim: &Stored) -> Option<Timestamp> {
+    claim.row.fields.get(&fields.made).and_then(Value::as_str)?.parse().ok()
 }
 
 fn is_fresh(made: Timestamp, now: Timestamp) -> bool {
@@ -106,5 +106,5 @@ fn hash(entropy: &dyn Entropy) -> String {
     let evenly = u8::MAX - u8::MAX % ALPHABET.len() as u8;
     let bytes = std::iter::repeat_with(|| entropy.bytes()).flatten().filter(|byte| *byte < evenly);
     let characters = bytes.filter_map(|byte| ALPHABET.get(usize::from(byte) % ALPHABET.len()));
-    characters.take(HASH_LENGTH).map(|character| char::from(*character)).collect()
+    characters.take(CLAIM_HASH_LENGTH).map(|character| char::from(*character)).collect()
 }

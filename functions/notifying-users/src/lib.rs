@@ -6,7 +6,7 @@ mod slugs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use directory::{USER, User, Wanted, broken, inserted, model, several};
+use directory::{Roles, User, broken, inserted, roles, several};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use pipeline::code::ErrorCode;
@@ -48,7 +48,7 @@ impl<S: Silo, Q: SendMessages> Task for NotifyingUsers<S, Q> {
     async fn run(&self, context: &TaskContext) -> Result<Finished, TaskError> {
         let relocation = &context.relocation;
         let users = self.users(relocation).await?;
-        check_usernames(relocation, &users)?;
+        check_usernames(roles(self.control.as_ref()).map_err(broken)?, relocation, &users)?;
         let slugs = Slugs::read(self.cell.as_ref(), relocation.id.uuid()).await.map_err(broken)?;
         let unclaimed: Vec<Pk> =
             users.iter().filter(|(_, user)| user.is_unclaimed).map(|(pk, _)| *pk).collect();
@@ -67,10 +67,11 @@ impl<S: Silo, Q: SendMessages> Task for NotifyingUsers<S, Q> {
 impl<S: Silo, Q: SendMessages> NotifyingUsers<S, Q> {
     /// The users that the import inserted and that nobody has deleted since.
     async fn users(&self, relocation: &Relocation) -> Result<Vec<(Pk, User)>, TaskError> {
-        let pks = inserted(self.cell.as_ref(), relocation.id.uuid(), USER).await.map_err(broken)?;
         let control = self.control.as_ref();
-        let rows = several(control, model(control, USER).map_err(broken)?, &pks).await.map_err(broken)?;
-        Ok(rows.into_iter().flatten().map(|stored| (stored.row.pk, User::of(&stored.row))).collect())
+        let roles = roles(control).map_err(broken)?;
+        let pks = inserted(self.cell.as_ref(), relocation.id.uuid(), roles.users()).await.map_err(broken)?;
+        let rows = several(control, roles.users(), &pks).await.map_err(broken)?;
+        Ok(rows.into_iter().flatten().map(|stored| (stored.row.pk, roles.user(&stored.row))).collect())
     }
 
     /// Asks for a mail to each user. A message that is sent again does no harm: who sends the mail claims it
@@ -118,8 +119,8 @@ impl<S: Silo, Q: SendMessages> NotifyingUsers<S, Q> {
 }
 
 /// Nobody is to be written to whom nobody asked for.
-fn check_usernames(relocation: &Relocation, users: &[(Pk, User)]) -> Result<(), TaskError> {
-    let wanted = Wanted::usernames(relocation.want_usernames.iter().flatten().cloned());
+fn check_usernames(roles: Roles<'_>, relocation: &Relocation, users: &[(Pk, User)]) -> Result<(), TaskError> {
+    let wanted = roles.wanted_usernames(relocation.want_usernames.iter().flatten().cloned());
     match users.iter().find(|(_, user)| !wanted.covers(&user.username)) {
         None => Ok(()),
         // A username may be an address, so that the primary key has to do.

@@ -22,7 +22,7 @@ use pipeline::task::OrderedTask;
 use runtime::Handled;
 use serde_json::json;
 use silo::Pk;
-use testkit::{CELL, Export, OWNER, Setup, Stage, proven};
+use testkit::{BOOKSHOPS, CELL, Export, OWNER, Setup, Stage, proven};
 
 async fn stage_of(setup: Setup) -> Stage {
     let stage = Stage::with(OrderedTask::NotifyingUsers, setup).await;
@@ -167,4 +167,26 @@ async fn whom_nobody_asked_for_stops_all_mails() {
     assert_eq!(relocation.failure_reason.unwrap().code, ErrorCode::UnexpectedUser);
     assert_eq!(asked(&stage), []);
     assert_eq!(relocation.owner, OWNER);
+}
+
+#[tokio::test]
+async fn another_applications_users_are_asked_by_its_own_claims() {
+    let setup = Setup::bookshops();
+    let bookshops = async || {
+        let stage = Stage::with(OrderedTask::NotifyingUsers, setup.clone()).await;
+        stage.import_file(BOOKSHOPS, silo::Filter::OrganizationSlugs(setup.slugs.clone())).await;
+        stage
+    };
+    let disturbed = proven(&bookshops, run).await;
+    assert_eq!(disturbed.answer.unwrap().next, Some(OrderedTask::NotifyingOwner));
+
+    let stage = bookshops().await;
+    stage.clock.0.advance(Duration::from_hours(2));
+    run(&stage).await;
+    let slugs: Vec<_> = asked(&stage).into_iter().map(|request| request.organization_slugs).collect();
+    assert_eq!(slugs, [["harbour-books"], ["harbour-books"], ["hill-books"]]);
+    for claim in stage.rows("bookshop.claim").await.into_values() {
+        assert_eq!(claim["made"], "2026-02-03T06:05:06.789Z", "renewed, after two hours");
+        assert_eq!(claim["code"].as_str().unwrap().len(), 32);
+    }
 }

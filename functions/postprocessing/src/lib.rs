@@ -5,15 +5,14 @@ mod membership;
 
 use std::sync::Arc;
 
-use directory::{ORGANIZATION, Wanted, broken, inserted, model, several, users};
+use directory::{Roles, broken, inserted, roles, several};
 use pipeline::code::ErrorCode;
 use pipeline::event::{Event, OrganizationImported, PromotionRequested, Relocated};
 use pipeline::relocation::{Failure, Relocation};
 use pipeline::task::OrderedTask;
 use pipeline::transition::{Changes, Finished};
 use runtime::{Task, TaskContext, TaskError};
-use serde_json::Value;
-use silo::{Pk, Silo};
+use silo::{Pk, Row, Silo};
 
 /// The task.
 #[derive(Debug)]
@@ -36,9 +35,8 @@ impl<S: Silo> Task for Postprocessing<S> {
     async fn run(&self, context: &TaskContext) -> Result<Finished, TaskError> {
         let relocation = &context.relocation;
         let organizations = self.organizations(relocation).await?;
-        check_slugs(relocation, &organizations)?;
-        let owner = users(self.control.as_ref(), &[relocation.owner]).await.map_err(broken)?.pop().flatten();
-        let owner = owner.ok_or_else(|| TaskError::verdict(ErrorCode::OwnerGone))?;
+        check_slugs(roles(self.cell.as_ref()).map_err(broken)?, relocation, &organizations)?;
+        let owner = self.owner(relocation).await?.ok_or_else(|| TaskError::verdict(ErrorCode::OwnerGone))?;
         for organization in &organizations {
             context.fence.check().await?;
             membership::make_owner(self.cell.as_ref(), organization.pk, &owner, context.now)
@@ -54,20 +52,35 @@ impl<S: Silo> Postprocessing<S> {
     /// The organisations that the import inserted and that nobody has deleted since.
     async fn organizations(&self, relocation: &Relocation) -> Result<Vec<Organization>, TaskError> {
         let cell = self.cell.as_ref();
-        let pks = inserted(cell, relocation.id.uuid(), ORGANIZATION).await.map_err(broken)?;
-        let rows = several(cell, model(cell, ORGANIZATION).map_err(broken)?, &pks).await.map_err(broken)?;
+        let roles = roles(cell).map_err(broken)?;
+        let pks = inserted(cell, relocation.id.uuid(), roles.organizations()).await.map_err(broken)?;
+        let rows = several(cell, roles.organizations(), &pks).await.map_err(broken)?;
         let organization = |stored: silo::Stored| {
-            let slug = stored.row.fields.get("slug").and_then(Value::as_str).unwrap_or_default();
-            Organization { pk: stored.row.pk, slug: slug.to_owned() }
+            let slug = roles.slug(&stored.row).unwrap_or_default().to_owned();
+            Organization { pk: stored.row.pk, slug }
         };
         Ok(rows.into_iter().flatten().map(organization).collect())
+    }
+
+    /// The relocation's owner as a row: a membership repeats some of it.
+    async fn owner(&self, relocation: &Relocation) -> Result<Option<Row>, TaskError> {
+        let control = self.control.as_ref();
+        let users = roles(control).map_err(broken)?.users();
+        // An id beyond what a primary key can be is nobody's, and neither is a negative primary key.
+        let pk = Pk::try_from(relocation.owner.0).unwrap_or(-1);
+        let rows = control.get(users, &[pk]).await.map_err(broken)?;
+        Ok(rows.into_iter().flatten().next().map(|stored| stored.row))
     }
 }
 
 /// Nobody is to be handed what was not asked for: neither another organisation nor, from a file that has a
 /// slug more than once, more of them.
-fn check_slugs(relocation: &Relocation, organizations: &[Organization]) -> Result<(), TaskError> {
-    let wanted = Wanted::slugs(relocation.want_org_slugs.iter().cloned());
+fn check_slugs(
+    roles: Roles<'_>,
+    relocation: &Relocation,
+    organizations: &[Organization],
+) -> Result<(), TaskError> {
+    let wanted = roles.wanted_slugs(relocation.want_org_slugs.iter().cloned());
     let unexpected = organizations.iter().find(|organization| !wanted.covers(&organization.slug));
     let detail = match unexpected {
         Some(Organization { slug, .. }) => {

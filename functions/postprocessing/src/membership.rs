@@ -1,15 +1,9 @@
 //! The relocation's owner becomes an owner of each imported organisation.
 
-use directory::{MEMBER, User, amend, by_unique, model};
+use catalog::Condition;
+use directory::{amend, by_unique, roles};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use silo::{Fields, Pk, Row, Silo, StoreError, StoreErrorKind, Transaction, Write, WriteError};
-
-/// The role of an owner.
-const OWNER: &str = "owner";
-
-/// The longest address that a membership keeps.
-const ADDRESS_LENGTH_MAX: usize = 75;
 
 /// How often it is tried anew because a membership came into being or went meanwhile.
 const ATTEMPTS_MAX: usize = 4;
@@ -20,16 +14,17 @@ const ATTEMPTS_MAX: usize = 4;
 pub(crate) async fn make_owner(
     cell: &impl Silo,
     organization: Pk,
-    user: &User,
+    user: &Row,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let members = model(cell, MEMBER)?;
-    let fields = membership(organization, user, now);
+    let roles = roles(cell)?;
+    let members = roles.members();
+    let fields = roles.new_owner(organization, user, now);
     for _ in 0..ATTEMPTS_MAX {
         let key = std::slice::from_ref(&fields);
-        let present = by_unique(cell, members, &["organization", "user_id"], key).await?.pop().flatten();
+        let present = by_unique(cell, members, &roles.member_keys(), key).await?.pop().flatten();
         if let Some(pk) = present {
-            return amend(cell, members, pk, promoted).await;
+            return amend(cell, members, pk, |fields| promoted(roles.owner(), fields)).await;
         }
         let row = Row::new(cell.reserve(members, 1).await?, fields.clone());
         let write = Write::insert(members, row);
@@ -45,36 +40,11 @@ pub(crate) async fn make_owner(
     Err(StoreError::new(StoreErrorKind::Contention, "making a membership that keeps coming and going"))
 }
 
-fn promoted(fields: &Fields) -> Option<Fields> {
-    let is_owner = fields.get("role").and_then(Value::as_str) == Some(OWNER);
-    (!is_owner).then(|| {
+/// A membership that is an owner's; none if it is already.
+fn promoted(owner: &Condition, fields: &Fields) -> Option<Fields> {
+    (!owner.holds(fields)).then(|| {
         let mut fields = fields.clone();
-        fields.insert("role".to_owned(), OWNER.into());
+        fields.insert(owner.field.clone(), owner.value.clone());
         fields
     })
-}
-
-/// A new membership. What says nothing about the user has the value that the application gives it.
-fn membership(organization: Pk, user: &User, now: Timestamp) -> Fields {
-    let address = Some(&user.email).filter(|address| address.chars().count() <= ADDRESS_LENGTH_MAX);
-    let fields = json!({
-        "organization": organization,
-        "user_id": user.id,
-        "email": null,
-        "role": OWNER,
-        "token": null,
-        "date_added": format!("{now:.3}"),
-        "token_expires_at": null,
-        "has_global_access": true,
-        "inviter_id": null,
-        "invite_status": 0,
-        "type": 50,
-        "user_is_active": user.is_active,
-        "user_email": address,
-        "flags": "0",
-    });
-    match fields {
-        Value::Object(fields) => fields,
-        _ => Fields::new(),
-    }
 }

@@ -18,7 +18,7 @@ use rstest::rstest;
 use runtime::Handled;
 use serde_json::json;
 use silo::Pk;
-use testkit::{Export, OWNER, Setup, Stage, proven};
+use testkit::{BOOKSHOPS, Export, OWNER, Setup, Stage, proven};
 
 async fn stage_of(setup: Setup, export: &Export) -> Stage {
     let stage = Stage::with(OrderedTask::Postprocessing, setup).await;
@@ -139,8 +139,40 @@ async fn what_nobody_asked_for_is_not_released(
 #[tokio::test]
 async fn an_owner_who_is_gone_gets_nothing() {
     let stage = stage().await;
-    let control = Arc::new(testkit::faulty_silo(catalog::Catalog::builtin(), stage.breaker.clone()));
+    let control = Arc::new(testkit::faulty_silo(Arc::clone(&stage.catalog), stage.breaker.clone()));
     let task = Postprocessing { cell: Arc::clone(&stage.cell), control };
     assert_eq!(stage.deliver(&task).await, Handled::Done);
     assert_eq!(stage.relocation().await.failure_reason.unwrap().code, ErrorCode::OwnerGone);
+}
+
+#[tokio::test]
+async fn another_applications_organizations_get_their_owner_too() {
+    let setup = Setup::bookshops();
+    let bookshops = async || {
+        let stage = Stage::with(OrderedTask::Postprocessing, setup.clone()).await;
+        stage.import_file(BOOKSHOPS, silo::Filter::OrganizationSlugs(setup.slugs.clone())).await;
+        // The owner lends books at one of the shops already.
+        stage.put(
+            "bookshop.membership",
+            90,
+            json!({"shop": 1, "customer": OWNER, "role": "reader", "card": "H-7"}),
+        );
+        stage
+    };
+    let disturbed = proven(&bookshops, run).await;
+    assert_eq!(disturbed.answer.unwrap().next, Some(OrderedTask::NotifyingUnhide));
+
+    let stage = bookshops().await;
+    run(&stage).await;
+    let mut owned: Vec<_> = stage.rows("bookshop.membership").await.into_values().collect();
+    owned.retain(|row| row["customer"] == json!(OWNER));
+    assert_eq!(
+        (&owned[0]["shop"], &owned[0]["role"], &owned[0]["card"]),
+        (&json!(1), &json!("owner"), &json!("H-7"))
+    );
+    let expected = json!({
+        "shop": 2, "customer": OWNER, "invited_by": null, "role": "owner", "contact": "owner@example.com", "card": null,
+        "card_issued": null, "joined": "2026-02-03T04:05:06.789Z",
+    });
+    assert_eq!(serde_json::Value::Object(owned.remove(1)), expected);
 }

@@ -3,7 +3,7 @@ use std::io::Read;
 use std::num::NonZeroU32;
 
 use artifacts::refused_rows;
-use catalog::{Catalog, FieldPath, ImportScope, Tenancy};
+use catalog::{Catalog, Field, FieldPath, ImportScope, Tenancy};
 use pipeline::code::ErrorCode;
 use runtime::TaskError;
 use serde_json::Value;
@@ -17,9 +17,6 @@ use crate::memory::Load;
 /// its function's memory, whatever a hostile file holds.
 const ROWS_MAX: u64 = 10_000_000;
 
-/// No longer name can be imported (SPEC §7, user), so that longer ones are not remembered.
-const USERNAME_BYTES_MAX: usize = 4 * 128;
-
 /// What the rules and the budget ask of a file, from one reading of it.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
@@ -29,6 +26,8 @@ pub(crate) struct Scan {
     pub(crate) organizations: HashMap<Pk, String>,
     /// Users and the organisations that they are members of.
     pub(crate) members: Vec<(Pk, Pk)>,
+    /// No longer name can be imported, so that longer ones are not remembered.
+    username_bytes_max: usize,
     rows: u64,
     /// The bytes of each row, by model and position; none for one that an organisation's import leaves out.
     sizes: Vec<Vec<Option<NonZeroU32>>>,
@@ -43,7 +42,11 @@ impl Scan {
     ) -> Result<Self, TaskError> {
         let tenancy = catalog.tenancy().ok_or_else(|| TaskError::permanent("the catalogue has no users"))?;
         let wanted: HashSet<&str> = wanted.iter().map(String::as_str).collect();
-        let mut scan = Self { sizes: vec![Vec::new(); catalog.models().len()], ..Self::default() };
+        let mut scan = Self {
+            sizes: vec![Vec::new(); catalog.models().len()],
+            username_bytes_max: bytes_max(catalog, &tenancy.user),
+            ..Self::default()
+        };
         while let Some(row) = rows.next_row().map_err(refused_rows)? {
             scan.rows += 1;
             if scan.rows > ROWS_MAX {
@@ -64,7 +67,7 @@ impl Scan {
         let FileRow { pk, fields, .. } = row;
         let is = |path: &FieldPath| path.model == model;
         if is(&tenancy.user) {
-            let name = text(&fields, &tenancy.user).filter(|name| name.len() <= USERNAME_BYTES_MAX);
+            let name = text(&fields, &tenancy.user).filter(|name| name.len() <= self.username_bytes_max);
             self.users.insert(pk, name.map(Box::from));
         }
         if is(&tenancy.organization)
@@ -97,6 +100,13 @@ impl Scan {
         }
         load
     }
+}
+
+/// The bytes of the longest text that a field takes.
+fn bytes_max(catalog: &Catalog, path: &FieldPath) -> usize {
+    const BYTES_PER_CHARACTER_MAX: usize = 4;
+    let length_max = catalog.model(path.model).field(&path.field).and_then(Field::length_max);
+    length_max.map_or(usize::MAX, |length_max| BYTES_PER_CHARACTER_MAX * length_max)
 }
 
 fn text<'a>(fields: &'a Fields, path: &FieldPath) -> Option<&'a str> {

@@ -1,6 +1,6 @@
 //! Which mails an event asks for, and what stands in them.
 
-use directory::{ORGANIZATION, User, claims, inserted, model, several, users};
+use directory::{User, claims, inserted, roles, several, users};
 use mail::{ClaimAccount, Failed, Plain, Rendered, Started, Succeeded, claim_link};
 use pipeline::event::{self, ClaimRequested, Event};
 use pipeline::ids::UserId;
@@ -73,7 +73,10 @@ impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
             Content::Succeeded => {
                 let owner = users(self.control.as_ref(), &[relocation.owner]).await?.pop().flatten();
                 let owner = Plain::new(&owner.map(|owner| owner.username).unwrap_or_default());
-                let organizations = moved(&relocation.want_org_slugs, self.slugs(relocation).await?);
+                let here = self.slugs(relocation).await?;
+                let roles = roles(self.cell.as_ref())?;
+                let was_suffixed = |from: &str, to: &str| roles.wanted_slugs([from.to_owned()]).covers(to);
+                let organizations = moved(&relocation.want_org_slugs, here, was_suffixed);
                 Succeeded { relocation: id, owner, organizations }.render()?
             }
             Content::Claim(claim) => return self.claim(claim, reader).await,
@@ -85,7 +88,8 @@ impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
     async fn claim(&self, claim: &ClaimRequested, reader: &User) -> Result<Option<Rendered>, MailError> {
         let pk = Pk::try_from(reader.id.0).unwrap_or(-1);
         let stored = claims(self.control.as_ref(), &[pk]).await?.pop().flatten();
-        let hash = stored.as_ref().and_then(|stored| stored.row.fields.get("hash")).and_then(Value::as_str);
+        let field = &roles(self.control.as_ref())?.claim().hash;
+        let hash = stored.as_ref().and_then(|stored| stored.row.fields.get(field)).and_then(Value::as_str);
         let Some(hash) = hash.filter(|_| reader.is_unclaimed) else { return Ok(None) };
         let mail = ClaimAccount {
             username: Plain::new(&reader.username),
@@ -98,9 +102,10 @@ impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
     /// The slugs of the imported organisations, as they are now.
     async fn slugs(&self, relocation: &Relocation) -> Result<Vec<String>, MailError> {
         let cell = self.cell.as_ref();
-        let pks = inserted(cell, relocation.id.uuid(), ORGANIZATION).await?;
-        let rows = several(cell, model(cell, ORGANIZATION)?, &pks).await?;
-        let slug = |stored: silo::Stored| stored.row.fields.get("slug")?.as_str().map(str::to_owned);
+        let roles = roles(cell)?;
+        let pks = inserted(cell, relocation.id.uuid(), roles.organizations()).await?;
+        let rows = several(cell, roles.organizations(), &pks).await?;
+        let slug = |stored: silo::Stored| roles.slug(&stored.row).map(str::to_owned);
         Ok(rows.into_iter().flatten().filter_map(slug).collect())
     }
 }

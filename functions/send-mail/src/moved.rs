@@ -1,15 +1,21 @@
 //! Which organisation here is which of the export's, by their slugs.
 
-use directory::Wanted;
 use mail::{Moved, Plain};
 
 /// Pairs the wanted slugs with those that the organisations were given. Slugs that stayed are paired first, then
-/// the longest ones: `acme-eu-x7` is what became of `acme-eu` rather than of `acme`.
-pub(crate) fn moved(wanted: &[String], mut here: Vec<String>) -> Vec<Moved> {
+/// the longest ones: `acme-eu-x7` is what became of `acme-eu` rather than of `acme`. `was_suffixed` says whether an import
+/// may have made the second of the first.
+pub(crate) fn moved(
+    wanted: &[String],
+    mut here: Vec<String>,
+    was_suffixed: impl Fn(&str, &str) -> bool,
+) -> Vec<Moved> {
+    type IsPair<'a> = &'a dyn Fn(&str, &str) -> bool;
+    let stayed = |from: &str, to: &str| from == to;
     let mut open: Vec<&String> = wanted.iter().collect();
     open.sort_by_key(|slug| std::cmp::Reverse(slug.len()));
     let mut pairs = Vec::with_capacity(here.len());
-    for is_pair in [stayed, was_suffixed] {
+    for is_pair in [&stayed as IsPair<'_>, &was_suffixed] {
         open.retain(|from| match here.iter().position(|to| is_pair(from, to)) {
             Some(position) => {
                 pairs.push(Moved { from: Plain::new(from), to: Plain::new(&here.remove(position)) });
@@ -22,17 +28,10 @@ pub(crate) fn moved(wanted: &[String], mut here: Vec<String>) -> Vec<Moved> {
     pairs
 }
 
-fn stayed(from: &str, to: &str) -> bool {
-    from == to
-}
-
-fn was_suffixed(from: &str, to: &str) -> bool {
-    Wanted::slugs([from.to_owned()]).covers(to)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use directory::Wanted;
     use rstest::rstest;
 
     #[rstest]
@@ -57,7 +56,8 @@ mod tests {
         #[case] expected: &[(&str, &str)],
     ) {
         let strings = |slugs: &[&str]| slugs.iter().map(|slug| (*slug).to_owned()).collect::<Vec<_>>();
-        let pairs = moved(&strings(wanted), strings(here));
+        let was_suffixed = |from: &str, to: &str| Wanted::slugs([from.to_owned()], 50).covers(to);
+        let pairs = moved(&strings(wanted), strings(here), was_suffixed);
         let pairs: Vec<_> =
             pairs.into_iter().map(|pair| (pair.from.to_string(), pair.to.to_string())).collect();
         let expected: Vec<_> =

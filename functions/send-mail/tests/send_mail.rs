@@ -24,7 +24,7 @@ use runtime::config::Waits;
 use runtime::{Handled, Received};
 use send_mail::MailSender;
 use serde_json::json;
-use testkit::{CELL, Export, FaultySilo, OWNER, Setup, Stage};
+use testkit::{BOOKSHOPS, CELL, Export, FaultySilo, OWNER, Setup, Stage};
 
 const TIME_LEFT: Duration = Duration::from_secs(60);
 
@@ -248,4 +248,24 @@ async fn what_cannot_be_read_becomes_a_dead_letter(#[case] body: &str) {
     let stage = stage().await;
     let received = Received { body: body.to_owned(), receipt: "r".to_owned(), deliveries: 10 };
     assert_eq!(sender(&stage).handle(&received, TIME_LEFT).await, Handled::Failed);
+}
+
+#[tokio::test]
+async fn another_applications_mails_name_its_own_organizations_and_claims() {
+    let setup = Setup::bookshops();
+    let stage = Stage::with(OrderedTask::NotifyingOwner, setup.clone()).await;
+    stage.put("bookshop.shop", 30, json!({"handle": "hill-books", "name": "ours", "state": "open"}));
+    stage.import_file(BOOKSHOPS, silo::Filter::OrganizationSlugs(setup.slugs)).await;
+    let sender = sender(&stage);
+    for (event, sequence) in [(claim(), 9), (succeeded(), 10)] {
+        assert_eq!(deliver(&sender, &envelope(&stage, event, sequence)).await, Handled::Done);
+    }
+    let sent = sender.mailer.sent();
+    let [claim, done] = sent.as_slice() else { panic!("{} mails", sent.len()) };
+    let row =
+        stage.rows("bookshop.claim").await.into_values().find(|row| row["customer"] == json!(8)).unwrap();
+    let link = format!("https://app.example.com/claim/8/{}", row["code"].as_str().unwrap());
+    assert_eq!(claim.to, "ada@example.com");
+    assert!(claim.text.contains(&link), "{} has no {link}", claim.text);
+    assert!(done.text.contains("harbour-books") && done.text.contains("hill-books-"), "{}", done.text);
 }

@@ -3,6 +3,7 @@
 mod check;
 mod declaration;
 mod error;
+mod handover;
 mod line;
 mod model;
 mod rule;
@@ -11,6 +12,7 @@ mod source;
 mod tenancy;
 
 pub use error::CatalogError;
+pub use handover::{CLAIM_HASH_LENGTH, Claim, Handover, Shown};
 pub use model::{
     Automatic, AutomaticValue, Comparator, Condition, Field, FieldKind, FieldPath, ImportScope, Key, KeyKind,
     Model, ModelId, OnDelete, RetainedValues, Scope, SiloKind, UniqueSet,
@@ -34,6 +36,7 @@ pub struct Catalog {
     reserved_slugs: HashSet<String>,
     known_options: HashMap<String, Vec<String>>,
     tenancy: Option<Tenancy>,
+    handover: Option<Handover>,
 }
 
 /// What a catalogue is put together from.
@@ -61,8 +64,9 @@ impl Catalog {
     /// The first thing that does not hold, with the model and field it was found in.
     pub fn parse(text: &str) -> Result<Catalog, CatalogError> {
         let read = || {
-            let catalog = source::read(text)?;
+            let (mut catalog, handover) = source::read(text)?;
             check::check(&catalog)?;
+            catalog.handover = handover.map(|handover| handover.read(&catalog)).transpose()?;
             Ok(catalog)
         };
         read().map_err(|error: CatalogError| error.located(|at| line::of(text, at)))
@@ -114,10 +118,16 @@ impl Catalog {
         self.tenancy.as_ref()
     }
 
+    /// What the tasks after an import do with what it brought; a catalogue that no cell works with may say nothing
+    /// of it. One that does has [`Catalog::tenancy`] too.
+    pub fn handover(&self) -> Option<&Handover> {
+        self.handover.as_ref()
+    }
+
     pub(crate) fn assemble(parts: Parts) -> Catalog {
         let Parts { models, removed, reserved_slugs, known_options, tenancy } = parts;
         let by_name = models.iter().map(|model| (model.name.clone(), model.id)).collect();
-        Catalog { models, by_name, removed, reserved_slugs, known_options, tenancy }
+        Catalog { models, by_name, removed, reserved_slugs, known_options, tenancy, handover: None }
     }
 }
 

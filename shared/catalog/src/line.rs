@@ -9,6 +9,7 @@ use toml::Spanned;
 #[derive(Deserialize)]
 struct Places {
     tenancy: Option<Spanned<IgnoredAny>>,
+    handover: Option<Spanned<IgnoredAny>>,
     #[serde(default)]
     model: Vec<ModelPlaces>,
 }
@@ -26,6 +27,7 @@ pub(crate) fn of(text: &str, at: &str) -> Option<usize> {
     let places: Places = toml::from_str(text).ok()?;
     let start = match at {
         "tenancy" => places.tenancy?.span().start,
+        "handover" => places.handover?.span().start,
         _ => places.model.iter().rev().find_map(|model| model.start(at))?,
     };
     Some(text.get(..start)?.matches('\n').count() + 1)

@@ -222,8 +222,16 @@ impl fmt::Display for FieldKind {
 }
 
 impl Field {
-    /// Whether a value of a catalogue can stand in it. Of dates, UUIDs and addresses only an import looks closer.
-    pub(crate) fn takes(&self, value: &Value) -> bool {
+    /// How many characters its texts have at most; none if it has no limit or holds no text.
+    pub fn length_max(&self) -> Option<usize> {
+        match self.kind {
+            FieldKind::Text(length_max) => length_max,
+            _ => None,
+        }
+    }
+
+    /// Whether a value has its type and length. Of dates, UUIDs and addresses only an import looks closer.
+    pub fn takes(&self, value: &Value) -> bool {
         match (self.kind, value) {
             (FieldKind::Json | FieldKind::Any, _) => true,
             (_, Value::Null) => self.nullable,

@@ -8,6 +8,7 @@ use strum::VariantNames as _;
 
 use crate::declaration::{self, FieldDeclaration, Shape};
 use crate::error::did_you_mean;
+use crate::handover::HandoverSource;
 use crate::{
     Automatic, AutomaticValue, Catalog, CatalogError, Comparator, Field, FieldKind, FieldPath, Key, Model,
     ModelId, Parts, RetainedValues, Rule, Sanitize, Scope, SiloKind, Tenancy, UniqueSet,
@@ -26,6 +27,7 @@ struct CatalogSource {
     #[serde(default)]
     known_options: HashMap<String, Vec<String>>,
     tenancy: Option<TenancySource>,
+    handover: Option<HandoverSource>,
     model: Vec<ModelSource>,
 }
 
@@ -129,7 +131,8 @@ impl Names<'_> {
     }
 }
 
-pub(crate) fn read(text: &str) -> Result<Catalog, CatalogError> {
+/// Reads the models and what filters look at. The handover is about whole models, and read when they hold.
+pub(crate) fn read(text: &str) -> Result<(Catalog, Option<HandoverSource>), CatalogError> {
     let source: CatalogSource = toml::from_str(text).map_err(|error| CatalogError::Toml(Box::new(error)))?;
     let mut ids = HashMap::new();
     for (index, model) in source.model.iter().enumerate() {
@@ -143,13 +146,14 @@ pub(crate) fn read(text: &str) -> Result<Catalog, CatalogError> {
     let names = Names { ids, outside: &source.outside };
     let tenancy = source.tenancy.map(|tenancy| read_tenancy(&tenancy, &names)).transpose()?;
     let models = source.model.into_iter().map(|model| read_model(model, &names)).collect::<Result<_, _>>()?;
-    Ok(Catalog::assemble(Parts {
+    let catalog = Catalog::assemble(Parts {
         models,
         removed: source.removed.into_iter().collect(),
         reserved_slugs: source.reserved_slugs.into_iter().collect(),
         known_options: source.known_options,
         tenancy,
-    }))
+    });
+    Ok((catalog, source.handover))
 }
 
 fn read_tenancy(source: &TenancySource, names: &Names<'_>) -> Result<Tenancy, CatalogError> {

@@ -21,7 +21,12 @@ impl Tenancy {
     /// Whether these are what a filter looks for: names that are unique, and the two keys of a membership.
     pub(crate) fn check(&self, catalog: &Catalog) -> Result<(), CatalogError> {
         for (path, silo) in [(&self.user, SiloKind::Control), (&self.organization, SiloKind::Cell)] {
-            check_text(catalog, path)?;
+            if check_text(catalog, path)?.is_none() {
+                let field = &path.field;
+                return Err(wrong(format!(
+                    "`{field}` has no limit that a suffix could be cut to: make it text(N)"
+                )));
+            }
             check_name(catalog, path, silo)?;
         }
         check_text(catalog, &self.user_address)?;
@@ -47,10 +52,11 @@ fn wrong(problem: impl Into<String>) -> CatalogError {
     CatalogError::inconsistent("tenancy", problem)
 }
 
-fn check_text(catalog: &Catalog, path: &FieldPath) -> Result<(), CatalogError> {
+/// The limit of a field of text.
+fn check_text(catalog: &Catalog, path: &FieldPath) -> Result<Option<usize>, CatalogError> {
     let model = catalog.model(path.model);
     match model.field(&path.field).map(|field| field.kind) {
-        Some(FieldKind::Text(_)) => Ok(()),
+        Some(FieldKind::Text(length_max)) => Ok(length_max),
         Some(kind) => Err(wrong(format!("`{}` is no text but {kind}", path.field))),
         None => Err(wrong(format!("`{}` has no field `{}`", model.name, path.field))),
     }

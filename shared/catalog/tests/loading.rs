@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use catalog::{
-    AutomaticValue, Catalog, CatalogError, FieldKind, ImportScope, KeyKind, OnDelete, Sanitize, Scope,
+    AutomaticValue, Catalog, CatalogError, FieldKind, ImportScope, KeyKind, OnDelete, Sanitize, Scope, Shown,
     SiloKind,
 };
 use serde_json::json;
@@ -24,6 +24,13 @@ organization = "app.organization.slug"
 member_user = "app.member.user"
 member_organization = "app.member.organization"
 
+[handover]
+unclaimed = "is_claimed is false"
+shown = "is_shown is true"
+owner = 'role is "boss"'
+member = { address = "field(email)", since = "now" }
+claim = { model = "app.claim", user = "owner", hash = "secret", made = "made" }
+
 [[model]]
 name = "app.user"
 silo = "control"
@@ -39,6 +46,17 @@ sanitize = { name = "name" }
 name     = "text(20)"
 email    = 'text = ""'
 is_staff = "bool = false"
+is_claimed = "bool = true"
+
+[[model]]
+name = "app.claim"
+silo = "control"
+scope = "excluded"
+unique = [{ fields = ["owner"] }]
+[model.fields]
+owner  = "key(app.user) cascade"
+secret = "text(40)"
+made   = "date"
 
 [[model]]
 name = "app.address"
@@ -57,10 +75,11 @@ silo = "cell"
 scope = "organization"
 identifier = "slug"
 unique = [{ fields = ["slug"] }]
-rules = ["slug(slug)", "suffix-if-taken(slug)"]
+rules = ["slug(slug)", "suffix-if-taken(slug)", "set-when-hidden(is_shown, false)"]
 registered = [{ model = "app.reservation", fields = { organization = "pk", slug = "field(slug)" } }]
 [model.fields]
 slug = "text(50)"
+is_shown = "bool = true"
 
 [[model]]
 name = "app.reservation"
@@ -85,6 +104,9 @@ user         = "cross-silo-key(app.user) cascade"
 organization = "key(app.organization) cascade"
 inviter      = "cross-silo-key(app.user)? set-null"
 integration  = "reference(app.elsewhere)?"
+role         = 'text(10) = "helper"'
+address      = "text(20)?"
+since        = "date"
 
 [[model]]
 name = "app.note"
@@ -140,6 +162,12 @@ fn a_good_catalogue_says_what_was_declared() {
     assert_eq!(catalog.known_options("other"), None);
     assert_eq!(catalog.tenancy().unwrap().user.model, user.id);
     assert!(catalog.find("app.elsewhere").is_none());
+
+    let handover = catalog.handover().unwrap();
+    let shown = Shown { field: "is_shown".to_owned(), hidden: json!(false), shown: json!(true) };
+    assert_eq!(handover.shown, Some(shown), "what hides is the rule's, what shows the table's");
+    assert_eq!(handover.claim.model, catalog.find("app.claim").unwrap().id);
+    assert_eq!(handover.member[1], ("since".to_owned(), AutomaticValue::Now));
 }
 
 #[test]
@@ -302,12 +330,12 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("user = \"app.user.name\"", "user = \"app.user.nmae\"", "tenancy: `app.user` has no field `nmae`"),
     (
         "user = \"app.user.name\"",
-        "user = \"app.user.email\"",
-        "`email` names a row of `app.user` but is not unique",
+        "user = \"app.member.address\"",
+        "`address` names a row of `app.member` but is not unique",
     ),
     (
         "organization = \"app.organization.slug\"",
-        "organization = \"app.address.email\"",
+        "organization = \"app.user.name\"",
         "organisations live in a cell",
     ),
     (
@@ -317,6 +345,49 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ),
     ("member_user = \"app.member.user\"", "member_user = \"app.member.organization\"", "not to `app.user`"),
     ("member_user = \"app.member.user\"", "member_user = \"app.note.title\"", "tenancy: `title` is no key"),
+    ("[tenancy]", "[tenancy_gone]", "a word where none is"),
+    (
+        "is_claimed is false",
+        "is_clamed is false",
+        "handover: `app.user` has no field `is_clamed`; did you mean",
+    ),
+    (
+        "is_claimed is false",
+        "is_claimed is 3",
+        "handover: `is_claimed` of `app.user` cannot be 3: it is bool",
+    ),
+    (
+        "shown = \"is_shown is true\"\n",
+        "",
+        "nothing would show an organisation whose `is_shown` was set to false",
+    ),
+    (", \"set-when-hidden(is_shown, false)\"", "", "no rule of `app.organization` hides it"),
+    ("role is \"boss\"", "rule is \"boss\"", "`app.member` has no field `rule`; did you mean `role`?"),
+    ("role is \"boss\"", "role is boss", "handover: `role is boss` is no condition"),
+    ("address = \"field(email)\"", "address = \"field(mail)\"", "`app.user` has no field `mail`"),
+    ("address = \"field(email)\"", "address = \"3\"", "`address` of `app.member` cannot be 3"),
+    ("address = \"field(email)\"", "address = \"hex(3)\"", "`address` of a membership cannot be random"),
+    (", since = \"now\"", "", "`since` of `app.member` gets no value when a row is made"),
+    (
+        "model = \"app.claim\"",
+        "model = \"app.clam\"",
+        "no model of this catalogue; did you mean `app.claim`?",
+    ),
+    (
+        "model = \"app.claim\", user = \"owner\"",
+        "model = \"app.note\", user = \"owner\"",
+        "claims live in control",
+    ),
+    ("user = \"owner\"", "user = \"secret\"", "`secret` of `app.claim` is no key to `app.user`"),
+    ("secret = \"text(40)\"", "secret = \"text(31)\"", "it has to hold a text of 32 characters"),
+    ("made = \"made\"", "made = \"secret\"", "`secret` is text(40): it has to be a date"),
+    ("unique = [{ fields = [\"owner\"] }]", "", "may have several rows with the same owner"),
+    (
+        "unique = [{ fields = [\"organization\", \"user\"] }]\nordinal = [\"user\", \"organization\"]",
+        "",
+        "may have several rows with the same user, organization",
+    ),
+    ("text(20)", "text", "`name` has no limit that a suffix could be cut to"),
 ];
 
 #[test]

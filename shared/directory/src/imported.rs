@@ -1,6 +1,7 @@
 //! What an import brought, as its chunks tell. The cell has them all: those of control's models are copied
 //! to it.
 
+use catalog::Model;
 use silo::{ChunkPosition, ImportKind, Pk, Silo, StoreError};
 use uuid::Uuid;
 
@@ -20,15 +21,15 @@ pub struct Imported {
 ///
 /// # Errors
 /// The store's.
-pub async fn imported(cell: &impl Silo, import: Uuid, model: &str) -> Result<Vec<Imported>, StoreError> {
+pub async fn imported(cell: &impl Silo, import: Uuid, model: &Model) -> Result<Vec<Imported>, StoreError> {
     let mut rows = Vec::new();
     // Ordinals count from 1, so this is before the model's first chunk.
-    let mut after = Some(ChunkPosition { model: model.to_owned(), min_ordinal: 0 });
+    let mut after = Some(ChunkPosition { model: model.name.clone(), min_ordinal: 0 });
     while after.is_some() {
         let page = cell.chunks(import, after, CHUNKS_PER_PAGE).await?;
         after = page.next;
         for chunk in page.items {
-            if chunk.model != model {
+            if chunk.model != model.name {
                 return Ok(rows);
             }
             rows.extend(chunk.mapped.into_iter().map(|row| Imported { pk: row.pk, kind: row.kind }));
@@ -42,7 +43,7 @@ pub async fn imported(cell: &impl Silo, import: Uuid, model: &str) -> Result<Vec
 ///
 /// # Errors
 /// The store's.
-pub async fn inserted(cell: &impl Silo, import: Uuid, model: &str) -> Result<Vec<Pk>, StoreError> {
+pub async fn inserted(cell: &impl Silo, import: Uuid, model: &Model) -> Result<Vec<Pk>, StoreError> {
     let rows = imported(cell, import, model).await?;
     Ok(rows.into_iter().filter(|row| row.kind == ImportKind::Inserted).map(|row| row.pk).collect())
 }

@@ -16,16 +16,6 @@ pub fn broken(error: StoreError) -> TaskError {
     TaskError::Broken { retryable: error.retryable(), source: error.into() }
 }
 
-/// A model of a silo's catalogue.
-///
-/// # Errors
-/// The catalogue does not have it.
-pub fn model<'a>(silo: &'a impl Silo, name: &str) -> Result<&'a Model, StoreError> {
-    silo.catalog().find(name).ok_or_else(|| {
-        StoreError::new(StoreErrorKind::Refused, format!("looking {name} up, which the catalogue lacks,"))
-    })
-}
-
 /// The rows with these primary keys, in the same order, however many.
 ///
 /// # Errors

@@ -2,9 +2,9 @@
 
 use pipeline::ids::UserId;
 use serde_json::Value;
-use silo::{Fields, Pk, Row, Silo, StoreError, Stored};
+use silo::{Fields, Pk, Silo, StoreError, Stored};
 
-use crate::{CLAIM, USER, by_unique, model, several};
+use crate::{by_unique, roles, several};
 
 /// A user, as far as a relocation has to do with one.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,8 +15,6 @@ pub struct User {
     pub username: String,
     /// The address; may be empty.
     pub email: String,
-    /// Whether the user may sign in.
-    pub is_active: bool,
     /// Whether the account waits to be claimed.
     pub is_unclaimed: bool,
 }
@@ -28,22 +26,6 @@ impl std::fmt::Debug for User {
     }
 }
 
-impl User {
-    /// Reads a user from its row.
-    #[must_use]
-    pub fn of(row: &Row) -> Self {
-        let text = |field| row.fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let is = |field| row.fields.get(field) == Some(&Value::Bool(true));
-        Self {
-            id: UserId(u64::try_from(row.pk).unwrap_or_default()),
-            username: text("username"),
-            email: text("email"),
-            is_active: is("is_active"),
-            is_unclaimed: is("is_unclaimed"),
-        }
-    }
-}
-
 /// The users with these ids, in the same order; none where there is no such user.
 ///
 /// # Errors
@@ -51,8 +33,9 @@ impl User {
 pub async fn users(control: &impl Silo, ids: &[UserId]) -> Result<Vec<Option<User>>, StoreError> {
     // An id beyond what a primary key can be is nobody's, and neither is a negative primary key.
     let pks: Vec<Pk> = ids.iter().map(|id| Pk::try_from(id.0).unwrap_or(-1)).collect();
-    let rows = several(control, model(control, USER)?, &pks).await?;
-    Ok(rows.into_iter().map(|row| row.map(|stored| User::of(&stored.row))).collect())
+    let roles = roles(control)?;
+    let rows = several(control, roles.users(), &pks).await?;
+    Ok(rows.into_iter().map(|row| row.map(|stored| roles.user(&stored.row))).collect())
 }
 
 /// The user with this name. Names that differ only in case are the same name.
@@ -60,12 +43,13 @@ pub async fn users(control: &impl Silo, ids: &[UserId]) -> Result<Vec<Option<Use
 /// # Errors
 /// The store's.
 pub async fn user_named(control: &impl Silo, username: &str) -> Result<Option<User>, StoreError> {
-    let users = model(control, USER)?;
-    let name = Fields::from_iter([("username".to_owned(), Value::from(username))]);
-    let Some(pk) = by_unique(control, users, &["username"], &[name]).await?.pop().flatten() else {
+    let roles = roles(control)?;
+    let (users, field) = (roles.users(), roles.username());
+    let name = Fields::from_iter([(field.to_owned(), Value::from(username))]);
+    let Some(pk) = by_unique(control, users, &[field], &[name]).await?.pop().flatten() else {
         return Ok(None);
     };
-    Ok(control.get(users, &[pk]).await?.pop().flatten().map(|stored| User::of(&stored.row)))
+    Ok(control.get(users, &[pk]).await?.pop().flatten().map(|stored| roles.user(&stored.row)))
 }
 
 /// What lets these users claim their accounts, in the same order; none where a user has nothing.
@@ -73,10 +57,11 @@ pub async fn user_named(control: &impl Silo, username: &str) -> Result<Option<Us
 /// # Errors
 /// The store's.
 pub async fn claims(control: &impl Silo, users: &[Pk]) -> Result<Vec<Option<Stored>>, StoreError> {
-    let claims = model(control, CLAIM)?;
-    let of = |user: &Pk| Fields::from_iter([("user".to_owned(), Value::from(*user))]);
+    let roles = roles(control)?;
+    let (claims, field) = (roles.claims(), roles.claim().user.as_str());
+    let of = |user: &Pk| Fields::from_iter([(field.to_owned(), Value::from(*user))]);
     let keys: Vec<Fields> = users.iter().map(of).collect();
-    let pks = by_unique(control, claims, &["user"], &keys).await?;
+    let pks = by_unique(control, claims, &[field], &keys).await?;
     let there: Vec<Pk> = pks.iter().flatten().copied().collect();
     let mut rows = several(control, claims, &there).await?.into_iter();
     Ok(pks.into_iter().map(|pk| pk.and_then(|_| rows.next().flatten())).collect())

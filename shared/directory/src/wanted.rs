@@ -13,15 +13,16 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Usernames, as they are in the export.
-    pub fn usernames(names: impl IntoIterator<Item = String>) -> Self {
-        Self { names: names.into_iter().collect(), length_max: 128 }
+    /// Usernames, as they are in the export, of which an import keeps so many characters.
+    pub fn usernames(names: impl IntoIterator<Item = String>, length_max: usize) -> Self {
+        Self { names: names.into_iter().collect(), length_max }
     }
 
-    /// Slugs of organisations. An import writes them in lower case, with dashes for underscores.
-    pub fn slugs(slugs: impl IntoIterator<Item = String>) -> Self {
+    /// Slugs of organisations, of which an import keeps so many characters. It writes them in lower case, with
+    /// dashes for underscores.
+    pub fn slugs(slugs: impl IntoIterator<Item = String>, length_max: usize) -> Self {
         let normalised = |slug: String| slug.to_lowercase().replace('_', "-");
-        Self { names: slugs.into_iter().map(normalised).collect(), length_max: 50 }
+        Self { names: slugs.into_iter().map(normalised).collect(), length_max }
     }
 
     /// Whether a name begins with a wanted one, with as much of it as the suffix left room for.
@@ -39,7 +40,7 @@ impl Wanted {
     fn begins_with_cut(&self, name: &str) -> bool {
         name.chars().count() == self.length_max
             && SUFFIX_LENGTHS.into_iter().any(|length| {
-                let kept = self.length_max - length - 1;
+                let Some(kept) = self.length_max.checked_sub(length + 1) else { return false };
                 let Some((end, '-')) = name.char_indices().nth(kept) else { return false };
                 let base = name.get(..end).unwrap_or_default();
                 let mut longer = self.names.range(base.to_owned()..);
@@ -62,13 +63,13 @@ mod tests {
     #[case::only_the_beginning("acm", false)]
     #[case::nothing("", false)]
     fn a_slug_begins_with_a_wanted_one(#[case] slug: &str, #[case] is_covered: bool) {
-        let wanted = Wanted::slugs(["acme".to_owned(), "Initech_Labs".to_owned()]);
+        let wanted = Wanted::slugs(["acme".to_owned(), "Initech_Labs".to_owned()], 50);
         assert_eq!(wanted.covers(slug), is_covered);
     }
 
     #[test]
     fn a_long_slug_may_be_cut_for_its_suffix_and_no_further() {
-        let wanted = Wanted::slugs(["a".repeat(50)]);
+        let wanted = Wanted::slugs(["a".repeat(50)], 50);
         let cut = |kept: usize, suffix: &str| format!("{}-{suffix}", "a".repeat(kept));
         assert!(wanted.covers(&cut(47, "x7")));
         assert!(wanted.covers(&cut(37, "0123456789ab")));
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn nobody_is_wanted() {
-        assert!(!Wanted::usernames([]).covers("anyone"));
+        assert!(!Wanted::usernames([], 128).covers("anyone"));
     }
 
     proptest! {
@@ -89,7 +90,7 @@ mod tests {
             let length = SUFFIX_LENGTHS[length];
             let base: String = name.chars().take(128 - length - 1).collect();
             let suffixed = format!("{base}-{}", &fill[..length]);
-            let wanted = Wanted::usernames([name.clone(), "somebody".to_owned()]);
+            let wanted = Wanted::usernames([name.clone(), "somebody".to_owned()], 128);
             prop_assert!(wanted.covers(&name));
             prop_assert!(wanted.covers(&suffixed));
         }

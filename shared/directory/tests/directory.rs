@@ -11,15 +11,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::Catalog;
-use directory::{
-    CLAIM, ORGANIZATION, USER, amend, by_unique, claims, imported, inserted, model, user_named, users,
-};
+use directory::{amend, by_unique, claims, imported, inserted, roles, user_named, users};
 use pipeline::ids::UserId;
 use serde_json::{Value, json};
 use silo::{Fields, ImportChunk, ImportKind, Mapped, MemorySilo, Pk, Row, Silo, Transaction};
 use uuid::Uuid;
 
 const IMPORT: Uuid = Uuid::from_u128(1);
+
+const USER: &str = "sentry.user";
+const ORGANIZATION: &str = "sentry.organization";
+const CLAIM: &str = "sentry.lostpasswordhash";
+
+/// The tutorial's catalogue, none of whose models has a name of the built-in one's.
+const BOOKSHOP: &str = include_str!("../../catalog/example/bookshop.toml");
 
 fn silo() -> MemorySilo {
     MemorySilo::new(Catalog::builtin())
@@ -57,11 +62,12 @@ async fn an_imports_rows_come_from_all_its_chunks_and_no_others() {
     {
         chunk(&cell, import, model, 1, 5).await;
     }
-    let rows = imported(&cell, IMPORT, USER).await.unwrap();
+    let roles = roles(&cell).unwrap();
+    let rows = imported(&cell, IMPORT, roles.users()).await.unwrap();
     assert!(rows.iter().map(|row| row.pk).eq(1001..=1500));
-    let inserted = inserted(&cell, IMPORT, USER).await.unwrap();
+    let inserted = inserted(&cell, IMPORT, roles.users()).await.unwrap();
     assert!(inserted.into_iter().eq((1..=500).filter(|n| n % 3 != 2).map(|n| 1000 + n)));
-    assert_eq!(imported(&cell, IMPORT, ORGANIZATION).await.unwrap(), []);
+    assert_eq!(imported(&cell, IMPORT, roles.organizations()).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -71,10 +77,7 @@ async fn a_user_is_found_by_id_and_by_name_in_any_case() {
     let found = users(&control, &[UserId(8), UserId(7), UserId(u64::MAX)]).await.unwrap();
     assert!(matches!(found.as_slice(), [None, Some(_), None]));
     let ada = user_named(&control, "ADA").await.unwrap().unwrap();
-    assert_eq!(
-        (ada.id, ada.username.as_str(), ada.is_unclaimed, ada.is_active),
-        (UserId(7), "Ada", true, false)
-    );
+    assert_eq!((ada.id, ada.username.as_str(), ada.is_unclaimed), (UserId(7), "Ada", true));
     assert_eq!(format!("{ada:?}"), "User(7)", "an address has no place in logs");
     assert!(user_named(&control, "ad").await.unwrap().is_none());
 }
@@ -98,19 +101,18 @@ async fn claims_come_in_the_order_of_users_with_gaps() {
 #[tokio::test]
 async fn a_lookup_by_what_is_not_unique_is_refused() {
     let cell = silo();
-    let members = model(&cell, directory::MEMBER).unwrap();
+    let members = roles(&cell).unwrap().members();
     let by_role = by_unique(&cell, members, &["role"], &[Fields::new()]).await;
     assert!(!by_role.unwrap_err().retryable());
     let by_null = by_unique(&cell, members, &["organization", "user_id"], &[Fields::new()]).await;
     assert!(!by_null.unwrap_err().retryable());
-    assert!(!model(&cell, "sentry.nothing").unwrap_err().retryable());
 }
 
 #[tokio::test]
 async fn changes_at_the_same_time_all_count() {
     let cell = silo();
     put(&cell, ORGANIZATION, 1, json!({"slug": "acme", "name": "acme", "status": 0}));
-    let organizations = model(&cell, ORGANIZATION).unwrap();
+    let organizations = roles(&cell).unwrap().organizations();
     let raise = |fields: &Fields| {
         let mut fields = fields.clone();
         let status = fields["status"].as_i64().unwrap() + 1;
@@ -142,7 +144,7 @@ async fn a_change_to_nothing_is_none() {
     let cell = silo();
     put(&cell, ORGANIZATION, 1, json!({"slug": "acme", "name": "acme", "status": 0}));
     put(&cell, ORGANIZATION, 2, json!({"slug": "umbrella", "name": "umbrella", "status": 0}));
-    let organizations = model(&cell, ORGANIZATION).unwrap();
+    let organizations = roles(&cell).unwrap().organizations();
     amend(&cell, organizations, 3, |fields| Some(fields.clone())).await.unwrap();
     amend(&cell, organizations, 1, |_| None).await.unwrap();
     let stored = cell.get(organizations, &[1]).await.unwrap().pop().flatten().unwrap();
@@ -153,4 +155,59 @@ async fn a_change_to_nothing_is_none() {
         Some(fields)
     };
     assert!(!amend(&cell, organizations, 1, taken).await.unwrap_err().retryable());
+}
+
+fn bookshop() -> MemorySilo {
+    MemorySilo::new(Arc::new(Catalog::parse(BOOKSHOP).unwrap()))
+}
+
+#[tokio::test]
+async fn another_applications_users_and_claims_are_found_by_its_own_fields() {
+    let control = bookshop();
+    put(
+        &control,
+        "bookshop.customer",
+        7,
+        json!({"login": "Ada", "email": "ada@example.com", "awaits_claim": true}),
+    );
+    put(
+        &control,
+        "bookshop.claim",
+        3,
+        json!({"customer": 7, "code": "c", "made": "2026-01-01T00:00:00.000Z"}),
+    );
+    let ada = user_named(&control, "ada").await.unwrap().unwrap();
+    assert_eq!((ada.id, ada.username.as_str(), ada.email.as_str()), (UserId(7), "Ada", "ada@example.com"));
+    assert!(ada.is_unclaimed);
+    let found = claims(&control, &[8, 7]).await.unwrap();
+    let pks: Vec<_> = found.into_iter().map(|claim| claim.map(|stored| stored.row.pk)).collect();
+    assert_eq!(pks, [None, Some(3)]);
+}
+
+#[test]
+fn a_new_owner_has_what_the_catalogue_says_of_the_user() {
+    let now = "2026-02-03T04:05:06.789123Z".parse().unwrap();
+    let owner = |address: &str| {
+        let Value::Object(user) = json!({"login": "ada", "email": address}) else { panic!() };
+        let shop = bookshop();
+        Value::Object(roles(&shop).unwrap().new_owner(5, &Row::new(7, user), now))
+    };
+    let expected = |contact: Value| {
+        json!({
+            "shop": 5, "customer": 7, "invited_by": null, "role": "owner", "contact": contact, "card": null,
+            "card_issued": null, "joined": "2026-02-03T04:05:06.789Z",
+        })
+    };
+    assert_eq!(owner("ada@example.com"), expected(json!("ada@example.com")));
+    assert_eq!(owner(&"a".repeat(81)), expected(Value::Null), "a longer address than a membership keeps");
+}
+
+#[test]
+fn a_catalogue_that_says_nothing_of_roles_is_refused() {
+    let (models, _) = BOOKSHOP.split_once("[handover]").unwrap();
+    let (_, rest) = BOOKSHOP.split_once("# --- What an").unwrap();
+    let cell = MemorySilo::new(Arc::new(Catalog::parse(&format!("{models}# --- What an{rest}")).unwrap()));
+    let error = roles(&cell).unwrap_err();
+    assert!(!error.retryable());
+    assert!(error.to_string().contains("[handover]"), "{error}");
 }

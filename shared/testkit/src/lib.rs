@@ -15,4 +15,4 @@ mod stage;
 pub use export::Export;
 pub use proof::proven;
 pub use silo::{Breaker, FaultySilo, faulty_silo};
-pub use stage::{CELL, OWNER, Observed, Setup, SharedClock, Stage};
+pub use stage::{BOOKSHOPS, CELL, OWNER, Observed, Setup, SharedClock, Stage};

@@ -44,6 +44,8 @@ pub struct Setup {
     pub promo_code: Option<String>,
     /// Where the data comes from.
     pub provenance: Provenance,
+    /// The models of the silos.
+    pub catalog: Arc<Catalog>,
     /// The sealed export, which lies with the run's inputs once `preprocessing_transfer` is done.
     pub raw: Vec<u8>,
 }
@@ -58,10 +60,34 @@ impl Default for Setup {
             usernames: strings(&["ada", "bob", "eve"]),
             promo_code: None,
             provenance: Provenance::SelfHosted,
+            catalog: Catalog::builtin(),
             raw: Vec::new(),
         }
     }
 }
+
+impl Setup {
+    /// What the tutorial's export has of both bookshops, and its catalogue.
+    ///
+    /// # Panics
+    /// The catalogue does not load.
+    #[must_use]
+    pub fn bookshops() -> Self {
+        let strings = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            slugs: strings(&["harbour-books", "hill-books"]),
+            usernames: strings(&["ada", "ben", "cleo"]),
+            catalog: Arc::new(Catalog::parse(BOOKSHOP).unwrap()),
+            ..Self::default()
+        }
+    }
+}
+
+/// The tutorial's catalogue.
+const BOOKSHOP: &str = include_str!("../../catalog/example/bookshop.toml");
+
+/// The tutorial's export: the shops `harbour-books` (with `ada`, an owner, and `ben`) and `hill-books` (with `cleo`).
+pub const BOOKSHOPS: &[u8] = include_bytes!("../../catalog/example/export.json");
 
 /// A relocation whose turn for a task has come, and the world around it.
 pub struct Stage {
@@ -79,6 +105,8 @@ pub struct Stage {
     pub cell: Arc<FaultySilo>,
     /// Control's silo, with the relocation's owner.
     pub control: Arc<FaultySilo>,
+    /// The models of both.
+    pub catalog: Arc<Catalog>,
     /// The time of all.
     pub clock: SharedClock,
     /// Fails calls to ports.
@@ -121,7 +149,7 @@ impl Stage {
         let World { relocations, objects, queues, tokens, faults, entropy, .. } = World::new();
         let clock = SharedClock::default();
         clock.0.set("2026-02-03T04:05:06.789Z".parse().unwrap());
-        let (catalog, breaker) = (Catalog::builtin(), Breaker::default());
+        let (catalog, breaker) = (Arc::clone(&setup.catalog), Breaker::default());
         let stage = Self {
             id: "5d3c8e4a-4b0f-4d7e-9a57-0f6f3c2b1a90".parse().unwrap(),
             task: OrderedTask::UploadingStart,
@@ -136,16 +164,28 @@ impl Stage {
             objects: Arc::new(objects),
             queues: Arc::new(queues),
             cell: Arc::new(faulty_silo(Arc::clone(&catalog), breaker.clone())),
-            control: Arc::new(faulty_silo(catalog, breaker.clone())),
+            control: Arc::new(faulty_silo(Arc::clone(&catalog), breaker.clone())),
+            catalog,
             clock,
             faults,
             breaker,
         };
-        let owner = json!({"username": "owner", "email": "owner@example.com", "is_active": true});
-        stage.put("sentry.user", OWNER.0 as Pk, owner);
+        stage.put_owner();
         stage.ask(&setup).await;
         stage.faults.reset();
         stage
+    }
+
+    fn put_owner(&self) {
+        let tenancy = self.catalog.tenancy().unwrap();
+        let users = self.catalog.model(tenancy.user.model);
+        let mut owner = json!({});
+        owner[&tenancy.user.field] = "owner".into();
+        owner[&tenancy.user_address.field] = "owner@example.com".into();
+        if users.field("is_active").is_some() {
+            owner["is_active"] = true.into();
+        }
+        self.put(&users.name, OWNER.0 as Pk, owner);
     }
 
     async fn ask(&self, setup: &Setup) {
@@ -268,15 +308,13 @@ impl Stage {
     /// Puts a row into its silo as it is.
     pub fn put(&self, model: &str, pk: Pk, fields: Value) {
         let Value::Object(fields) = fields else { panic!("fields are an object") };
-        let catalog = Catalog::builtin();
-        let model = catalog.find(model).unwrap();
+        let model = self.catalog.find(model).unwrap();
         self.silos().of(model).silo.load(model, Row::new(pk, fields)).unwrap();
     }
 
     /// All rows of a model by primary key.
     pub async fn rows(&self, model: &str) -> BTreeMap<Pk, Fields> {
-        let catalog = Catalog::builtin();
-        let model = catalog.find(model).unwrap();
+        let model = self.catalog.find(model).unwrap();
         let page = self.silos().of(model).silo.page(model, None, usize::MAX).await.unwrap();
         page.items
             .into_iter()
@@ -292,6 +330,11 @@ impl Stage {
 
     /// Imports an export with a filter that need not be the relocation's.
     pub async fn import_filtered(&self, export: &Export, filter: Filter) -> ImportReport {
+        self.import_file(&export.json(), filter).await
+    }
+
+    /// Imports a file of rows with a filter that need not be the relocation's.
+    pub async fn import_file(&self, file: &[u8], filter: Filter) -> ImportReport {
         let relocation = self.relocation().await;
         let request = ImportRequest {
             import: self.id.uuid(),
@@ -306,8 +349,7 @@ impl Stage {
             now: self.clock.now(),
             key: [7; 32],
         };
-        let file = export.json();
-        let outcome = import(self.silos(), file.as_slice(), &request, &mut Unwatched).await.unwrap();
+        let outcome = import(self.silos(), file, &request, &mut Unwatched).await.unwrap();
         self.breaker.reset();
         outcome.report
     }
@@ -324,7 +366,7 @@ impl Stage {
 
     /// Puts names in place of primary keys, which differ from run to run; keys to what has no name go.
     async fn name_targets(&self, model: &Model, fields: &mut Fields) {
-        let catalog = Catalog::builtin();
+        let catalog = &self.catalog;
         for key in &model.keys {
             let target = key.target.map(|target| catalog.model(target));
             let pk = fields.remove(&key.field).as_ref().and_then(Value::as_i64);
@@ -342,7 +384,7 @@ impl Stage {
         self.faults.reset();
         let relocation = self.relocation().await;
         let mut rows = BTreeSet::new();
-        for model in Catalog::builtin().models() {
+        for model in self.catalog.models() {
             for mut fields in self.rows(&model.name).await.into_values() {
                 self.name_targets(model, &mut fields).await;
                 rows.insert(format!("{} {}", model.name, Value::Object(fields)));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use catalog::{Catalog, Condition, FieldPath, Key, KeyKind, Model, OnDelete, Tenancy, UniqueSet};
+use catalog::{Catalog, Condition, FieldPath, Handover, Key, KeyKind, Model, OnDelete, Tenancy, UniqueSet};
 use serde::Serialize;
 
 /// Models by silo and scope, with their keys, in lines of at most 80 columns (names may be longer).
@@ -10,6 +10,7 @@ use serde::Serialize;
 pub(crate) struct CatalogSummary<'a> {
     models: Vec<ModelSummary<'a>>,
     tenancy: Option<TenancySummary>,
+    handover: Option<HandoverSummary>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +48,16 @@ struct TenancySummary {
     member_organization: String,
 }
 
+/// Conditions as the catalogue writes them.
+#[derive(Serialize)]
+struct HandoverSummary {
+    unclaimed: String,
+    hidden: Option<String>,
+    shown: Option<String>,
+    owner: String,
+    claim: String,
+}
+
 impl<'a> CatalogSummary<'a> {
     /// A summary of this catalogue.
     pub(crate) fn new(catalog: &'a Catalog) -> Self {
@@ -56,6 +67,7 @@ impl<'a> CatalogSummary<'a> {
         Self {
             models: models.into_iter().map(ModelSummary::new).collect(),
             tenancy: catalog.tenancy().map(|tenancy| TenancySummary::new(catalog, tenancy)),
+            handover: catalog.handover().map(|handover| HandoverSummary::new(catalog, handover)),
         }
     }
 }
@@ -74,7 +86,6 @@ impl<'a> ModelSummary<'a> {
 
 impl<'a> UniqueSummary<'a> {
     fn new(set: &'a UniqueSet) -> Self {
-        let condition = |condition: &Condition| format!("{} is {}", condition.field, condition.value);
         Self {
             fields: &set.fields,
             ignore_case: set.ignore_case,
@@ -112,6 +123,25 @@ impl TenancySummary {
     }
 }
 
+impl HandoverSummary {
+    fn new(catalog: &Catalog, handover: &Handover) -> Self {
+        let is = |field: &str, value| format!("{field} is {value}");
+        let shown = handover.shown.as_ref();
+        Self {
+            unclaimed: condition(&handover.unclaimed),
+            hidden: shown.map(|shown| is(&shown.field, &shown.hidden)),
+            shown: shown.map(|shown| is(&shown.field, &shown.shown)),
+            owner: condition(&handover.owner),
+            claim: catalog.model(handover.claim.model).name.clone(),
+        }
+    }
+}
+
+/// As a catalogue writes it.
+fn condition(condition: &Condition) -> String {
+    format!("{} is {}", condition.field, condition.value)
+}
+
 impl fmt::Display for CatalogSummary<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: usize = self.models.iter().map(|model| model.keys.len()).sum();
@@ -126,11 +156,12 @@ impl fmt::Display for CatalogSummary<'_> {
             write!(out, "{model}")?;
         }
         match &self.tenancy {
-            Some(tenancy) => write!(out, "\n{tenancy}"),
-            None => writeln!(
-                out,
-                "\nThere is no [tenancy]: without it nothing can be filtered, and no cell works."
-            ),
+            Some(tenancy) => write!(out, "\n{tenancy}")?,
+            None => writeln!(out, "\nThere is no [tenancy]: nothing can be filtered or exported.")?,
+        }
+        match &self.handover {
+            Some(handover) => write!(out, "\n{handover}"),
+            None => writeln!(out, "\nThere is no [handover]: no cell can work with it."),
         }
     }
 }
@@ -172,6 +203,17 @@ impl fmt::Display for TenancySummary {
         writeln!(out, "  their addresses {}", self.user_address)?;
         writeln!(out, "  organisations   {}", self.organization)?;
         writeln!(out, "  memberships     {}, {}", self.member_user, self.member_organization)
+    }
+}
+
+impl fmt::Display for HandoverSummary {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "After an import a cell looks at")?;
+        writeln!(out, "  accounts        unclaimed when {}, by {}", self.unclaimed, self.claim)?;
+        if let (Some(hidden), Some(shown)) = (&self.hidden, &self.shown) {
+            writeln!(out, "  organisations   hidden when {hidden}, then {shown}")?;
+        }
+        writeln!(out, "  owners          when {}", self.owner)
     }
 }
 

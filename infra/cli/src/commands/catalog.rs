@@ -25,7 +25,8 @@ enum Command {
 
 /// Load a catalogue, and say what it holds or what is wrong with it and where
 ///
-/// Models by silo and scope, what tells their rows apart, where their keys lead, and what filters look at.
+/// Models by silo and scope, what tells their rows apart, where their keys lead, what filters look at, and what a
+/// cell does after an import.
 #[derive(Debug, clap::Args)]
 struct CheckArgs {
     /// The catalogue, as TOML
