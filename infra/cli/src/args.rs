@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 use crate::catalogue::CatalogArg;
-use crate::commands::{catalog, compare, decrypt, demo, down, encrypt, export, generate, import, sanitize, up};
+use crate::commands::{
+    catalog, compare, decrypt, demo, down, encrypt, export, generate, import, sanitize, up,
+};
 
 /// Relocates tenants' data into a live cell, and rehearses that on your machine
 #[derive(Debug, Parser)]

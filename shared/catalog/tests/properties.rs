@@ -194,7 +194,9 @@ fn check(text: &str) {
     match Catalog::parse(text) {
         Ok(catalog) => assert_holds_together(&catalog),
         Err(CatalogError::Toml(_)) => {}
-        Err(CatalogError::Declaration { at, problem } | CatalogError::Inconsistent { at, problem }) => {
+        Err(
+            CatalogError::Declaration { at, problem, .. } | CatalogError::Inconsistent { at, problem, .. },
+        ) => {
             assert!(!at.is_empty() || text.contains("\"\""), "{problem}");
             assert!(!problem.is_empty());
         }
