@@ -158,15 +158,16 @@ mod tests {
         }
     }
 
+    /// Many batches: each model change begins one.
     fn file() -> File {
-        // Each model change begins a batch.
-        let rows = [Export::acme().json(), Export::new().user("zoe").organization("z").json()];
-        let rows = rows.map(|json| serde_json::from_slice::<Vec<serde_json::Value>>(&json).unwrap());
-        let [first, mut second] = rows;
-        for row in &mut second {
-            row["pk"] = 50.into();
+        let mut rows: Vec<serde_json::Value> = serde_json::from_slice(&Export::acme().json()).unwrap();
+        for number in 0..10 {
+            let export = Export::new().user(&format!("zoe-{number}")).organization(&format!("z-{number}"));
+            let mut more: Vec<serde_json::Value> = serde_json::from_slice(&export.json()).unwrap();
+            more.iter_mut().for_each(|row| row["pk"] = (50 + number).into());
+            rows.extend(more);
         }
-        File(serde_json::to_vec(&[first, second].concat()).unwrap())
+        File(serde_json::to_vec(&rows).unwrap())
     }
 
     fn fence(stage: &Stage) -> Fence {

@@ -45,11 +45,14 @@ fn a_catalogue_that_holds_says_what_is_in_it() {
       library.card                number when lost is false
         reader          -> library.reader?, set-null
 
-    There is no [tenancy]: without it nothing can be filtered, and no cell works.
+    There is no [tenancy]: nothing can be filtered or exported.
+
+    There is no [handover]: no cell can work with it.
     ");
     let told = folder.run("catalog check library.toml --json").done();
     insta::assert_json_snapshot!(json(told.as_bytes()), @r#"
     {
+      "handover": null,
       "models": [
         {
           "keys": [],
@@ -116,7 +119,7 @@ fn a_catalogue_that_does_not_hold_says_where_and_what_to_do() {
        |
     16 | scoop = "user"
        | ^^^^^
-    unknown field `scoop`, expected one of `name`, `table`, `silo`, `scope`, `global_when`, `unique`, `ordinal`, `identifier`, `dangling`, `used_by`, `privileged`, `grants_privilege`, `stays_outside_global`, `rules`, `automatic`, `registered`, `compare`, `fields`
+    unknown field `scoop`, expected one of `name`, `table`, `silo`, `scope`, `global_when`, `unique`, `ordinal`, `identifier`, `dangling`, `used_by`, `privileged`, `grants_privilege`, `stays_outside_global`, `rules`, `automatic`, `registered`, `compare`, `sanitize`, `fields`
 
       try: shared/catalog/README.md explains every word of a catalogue, the example beside it how to write one
     "#);
@@ -146,10 +149,12 @@ fn files_are_about_the_models_of_the_catalogue_that_is_given() {
 }
 
 #[test]
-fn an_export_needs_a_catalogue_that_says_who_is_who() {
+fn a_filtered_export_needs_a_catalogue_that_says_who_is_who() {
     let folder = library();
     folder.run("import users readers.json --catalog library.toml --out once.json").done();
-    let run = folder.run("export users --from once.json --out again.json --catalog library.toml");
+    folder.run("export users --from once.json --out again.json --catalog library.toml").done();
+    let filtered = "export users --from once.json --out ada.json --filter-usernames ada";
+    let run = folder.run(&format!("{filtered} --catalog library.toml"));
     assert_eq!(run.code, 2);
     insta::assert_snapshot!(run.err, @r"
     error: once.json cannot be exported from

@@ -44,6 +44,7 @@ is_password_expired  = "bool = false"
 name = "app.address"
 silo = "control"
 scope = "user"
+unique = [{ fields = ["user", "email"] }]
 ordinal = ["user", "email"]
 [model.fields]
 user  = "key(app.user) cascade"
