@@ -91,14 +91,14 @@ fn edits() -> impl Strategy<Value = Edit> {
     ]
 }
 
-fn edit(text: &mut Vec<u8>, edit: Edit) {
+fn edit(text: &mut Vec<u8>, edit: &Edit) {
     if text.is_empty() {
         return;
     }
     let length = text.len();
     match edit {
-        Edit::Replace(at, with) => text[at.index(length)] = with,
-        Edit::Insert(at, with) => text.insert(at.index(length + 1), with),
+        Edit::Replace(at, with) => text[at.index(length)] = *with,
+        Edit::Insert(at, with) => text.insert(at.index(length + 1), *with),
         Edit::Delete(at, count) => drop(text.drain(at.index(length)..length.min(at.index(length) + count))),
         Edit::Repeat(at, count) => {
             let piece = text[at.index(length)..length.min(at.index(length) + count)].to_vec();
@@ -154,7 +154,7 @@ proptest! {
         let blocks = [plaintext.clone(), vec![u8::try_from(pad).unwrap(); pad]].concat();
         let right = token(0x80, [5; 16], &encrypted(blocks, [5; 16]));
         let mut edited = right.clone().into_bytes();
-        edits.into_iter().for_each(|change| edit(&mut edited, change));
+        edits.iter().for_each(|change| edit(&mut edited, change));
         let tarball = crate::support::tarball(&[
             ("export.json", &edited), ("data.key", b"wrapped"), ("key.pub", b"public"),
         ]);
