@@ -14,10 +14,11 @@ use super::batches::{Batch, Batches};
 use super::census::Census;
 use super::context::ImportContext;
 use super::error::ImportError;
+use super::left_out::LeftOut;
 use super::order::{InFlight, WriteOrder};
 use super::pk_map::PkMap;
 use super::pk_runs::PkRuns;
-use super::report::{Dropped, ImportReport, Renamed, count_unknown};
+use super::report::{Absence, Dropped, ImportReport, count_unknown};
 use super::row::{Candidate, Prepared, Preparer};
 use super::settle::drop_reason;
 use super::{Pass, Proceed, Progress, Watch};
@@ -35,10 +36,12 @@ pub(super) struct Importer<'a, S> {
     order: WriteOrder,
     /// What earlier runs wrote and this one has not come to yet.
     chunks: HashMap<ChunkPosition, ImportChunk>,
-    pub(super) pk_map: PkMap,
-    pub(super) report: ImportReport,
+    pk_map: PkMap,
+    report: ImportReport,
     /// Primary keys in the file that were seen, by model: each may be there once.
     seen: Vec<PkRuns<()>>,
+    /// Rows that scope or filter leave out.
+    left_out: LeftOut,
     /// Rows made with others that a row of the file replaces.
     replaced: HashSet<(ModelId, Pk)>,
     in_flight: InFlight,
@@ -76,6 +79,7 @@ impl<'a, S: Silo> Importer<'a, S> {
                 ..ImportReport::default()
             },
             seen: vec![PkRuns::default(); catalog.models().len()],
+            left_out: LeftOut::new(catalog),
             replaced: HashSet::new(),
             in_flight: InFlight::default(),
             rows_total: catalog.models().iter().map(|model| census.rows(model.id)).sum(),
@@ -180,10 +184,17 @@ impl<'a, S: Silo> Importer<'a, S> {
                         candidate.first_automatic.filter(|pk| replaced.insert((model.id, *pk)));
                     candidates.push(candidate);
                 }
-                Prepared::OutOfScope => self.report.model(&model.name).out_of_scope += 1,
-                Prepared::Filtered => self.report.model(&model.name).filtered += 1,
+                Prepared::OutOfScope => {
+                    self.report.model(&model.name).out_of_scope += 1;
+                    self.left_out.add(model, source_pk, Absence::OutOfScope);
+                }
+                Prepared::Filtered => {
+                    self.report.model(&model.name).filtered += 1;
+                    self.left_out.add(model, source_pk, Absence::Filtered);
+                }
                 Prepared::Dropped(reason) => {
-                    self.report.drop_row(Dropped { model: model.name.clone(), ordinal, source_pk, reason });
+                    let (model, absence) = (model.name.clone(), None);
+                    self.report.drop_row(Dropped { model, ordinal, source_pk, reason, absence });
                 }
             }
         }
@@ -233,22 +244,24 @@ impl<'a, S: Silo> Importer<'a, S> {
         for candidate in candidates {
             // Both are in the order of the file.
             let Some(row) = mapped.next_if(|row| row.source == candidate.source_pk) else {
-                let (model_name, reason) = (model.name.clone(), drop_reason(model));
+                let (model, reason, absence) = (model.name.clone(), drop_reason(model), None);
                 let (ordinal, source_pk) = (candidate.ordinal, candidate.source_pk);
-                self.report.drop_row(Dropped { model: model_name, ordinal, source_pk, reason });
+                self.report.drop_row(Dropped { model, ordinal, source_pk, reason, absence });
                 continue;
             };
-            self.report.model(&model.name).count(row.kind);
             let name = chunk.and_then(|chunk| chunk.identifiers.get(&row.pk));
-            if let (Some(from), Some(to)) = (&candidate.name, name)
-                && from != to
-            {
-                let (model, from, to) = (model.name.clone(), from.clone(), to.clone());
-                self.report.renamed.push(Renamed { model, pk: row.pk, from, to });
-            }
+            let names = (candidate.name.as_deref(), name.map(String::as_str));
+            let is_own = self.context.pks().has(model, row.pk);
+            self.report.map_row(&model.name, *row, names, is_own);
         }
         if let Some(chunk) = chunk {
             self.pk_map.learn(model.id, chunk);
         }
+    }
+
+    /// What it all came to.
+    pub(super) fn end(mut self) -> (ImportReport, PkMap) {
+        self.left_out.explain(self.context.catalog, &self.seen, &mut self.report.dropped);
+        (self.report, self.pk_map)
     }
 }

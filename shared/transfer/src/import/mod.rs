@@ -13,6 +13,7 @@ mod context;
 mod error;
 mod fields;
 mod importer;
+mod left_out;
 mod order;
 mod pk_map;
 mod pk_runs;
@@ -37,8 +38,8 @@ pub use error::{FailedRow, ImportError, ImportErrorKind};
 pub use pk_map::PkMap;
 pub use plan::{ImportRequest, TRANSACTION_ITEMS_MAX};
 pub use report::{
-    DROPPED_LISTED_MAX, DropReason, Dropped, ImportReport, ModelReport, Renamed, UNKNOWN_NAME_BYTES_MAX,
-    UNKNOWN_NAMED_MAX, UNKNOWN_OTHERS,
+    Absence, DROPPED_LISTED_MAX, DropReason, Dropped, ImportReport, MET_LISTED_MAX, Met, ModelReport,
+    NAME_CHARS_MAX, RENAMED_LISTED_MAX, Renamed, UNKNOWN_NAME_BYTES_MAX, UNKNOWN_NAMED_MAX, UNKNOWN_OTHERS,
 };
 
 use context::ImportContext;
@@ -154,7 +155,7 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
             finished = importer.run(pass, reader, watch).await?;
         }
     }
-    let Importer { report, pk_map, .. } = importer;
+    let (report, pk_map) = importer.end();
     Ok(ImportOutcome { finished, report, pk_map, plan })
 }
 

@@ -116,6 +116,13 @@ impl PlannedPks<'_> {
         pk_at(range, range.rows + before + maker_ordinal.checked_sub(1)?)
     }
 
+    /// Whether a row with this primary key can only have come from this import.
+    pub(crate) fn has(&self, model: &Model, pk: Pk) -> bool {
+        let range = self.plan.ranges.get(&model.name);
+        let position = range.and_then(|range| u64::try_from(pk.checked_sub(range.start)?).ok());
+        range.zip(position).is_some_and(|(range, position)| position < range.rows + range.automatic)
+    }
+
     /// The ordinal of the row of the file that got this primary key, if one could have got it.
     pub(crate) fn ordinal(&self, model: &Model, pk: Pk) -> Option<u64> {
         let range = self.plan.ranges.get(&model.name)?;

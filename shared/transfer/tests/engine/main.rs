@@ -22,6 +22,7 @@ mod organizations;
 mod own_catalogue;
 mod properties;
 mod registrations;
+mod reports;
 mod sanitize;
 mod shims;
 mod tokens;
