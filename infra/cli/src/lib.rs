@@ -12,10 +12,11 @@ mod filter;
 pub mod generate;
 mod input;
 mod keys;
+mod left_out;
 mod output;
 mod progress;
 mod rehearsal;
-pub mod summary;
+mod reporting;
 mod terminal;
 
 use std::ffi::OsString;

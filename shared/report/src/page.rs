@@ -21,7 +21,7 @@ const OPEN_UP_TO: u64 = 20;
 pub struct RenderError(#[from] askama::Error);
 
 pub(crate) fn render(report: Report<'_>) -> Result<String, RenderError> {
-    Ok(Page::new(report).render()?)
+    Ok(Page::new(report).render()? + "\n")
 }
 
 /// What the template needs: texts that it escapes, and numbers as they are shown.

@@ -1,19 +1,13 @@
 //! Rehearses an import.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use catalog::{Catalog, ImportScope};
 use futures::executor::block_on;
 use jiff::Timestamp;
-use serde::Serialize;
-use silo::{ImportFlags, ImportKind, Pk};
+use report::{About, Report};
+use silo::ImportFlags;
 use transfer::findings::{Finding, Instance};
-use transfer::import::{
-    Dropped, ImportError, ImportOutcome, ImportRequest, ModelReport, PkMap, Proceed, Renamed, Watch, import,
-};
+use transfer::import::{ImportError, ImportRequest, Proceed, Watch, import};
 use uuid::Uuid;
 
 use super::compare::write_findings;
@@ -24,10 +18,10 @@ use crate::error::{CliError, causes};
 use crate::filter::{FilterArgs, ScopeArg};
 use crate::input::Input;
 use crate::keys::PrivateKeyArg;
-use crate::output::{self, write_file};
+use crate::output;
 use crate::progress::Progress;
 use crate::rehearsal::Rehearsal;
-use crate::summary::ImportSummary;
+use crate::reporting::ReportArgs;
 use crate::terminal::Terminal;
 
 /// Rehearse an import on this machine, and see what it would do to an instance
@@ -66,9 +60,8 @@ pub(crate) struct Args {
     /// Write what went wrong to this file, as JSON; an empty list when nothing did
     #[arg(long, value_name = "FILE")]
     findings_file: Option<PathBuf>,
-    /// Write what was done to this file, as JSON: counts, primary keys, changed names, dropped rows
-    #[arg(long, value_name = "R.json")]
-    report: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     key: PrivateKeyArg,
 }
@@ -92,15 +85,12 @@ pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> 
     if let Some(path) = &args.out {
         rehearsal.save(path, terminal)?;
     }
-    let mut report = Report::new(rehearsal.catalog(), &outcome);
-    if let Some(path) = &args.report {
-        report.pk_map = Some(pk_map(rehearsal.catalog(), &outcome.pk_map));
-        write_report(path, &report, terminal)?;
-        report.pk_map = None;
-    }
-    let files = [&args.out, &args.report, &args.findings_file];
-    let data_went_out = files.into_iter().flatten().any(|path| output::is_terminal(path));
-    terminal.report(&report, data_went_out)?;
+    let base = args.into.as_deref().map(|path| output::name(path).to_string());
+    let about = About::new(&outcome.plan, source.name().display().to_string(), base);
+    let report = Report::new(rehearsal.catalog(), &about, &outcome.report);
+    let data_went_out =
+        [&args.out, &args.findings_file].into_iter().flatten().any(|path| output::is_terminal(path));
+    args.report.tell(report, &outcome.pk_map, data_went_out, terminal)?;
     Ok(Exit::Done)
 }
 
@@ -151,64 +141,4 @@ fn finding(error: &ImportError) -> Finding {
     };
     let reason = std::iter::once(error.to_string()).chain(causes(error)).collect::<Vec<_>>().join(": ");
     Finding::import_error(kind, on, pk, reason)
-}
-
-/// What an import did: for machines all of it, for people a summary.
-#[derive(Serialize)]
-struct Report<'a> {
-    import: Uuid,
-    scope: ImportScope,
-    models: &'a BTreeMap<String, ModelReport>,
-    renamed: &'a [Renamed],
-    dropped: &'a [Dropped],
-    unknown_models: &'a BTreeMap<String, u64>,
-    unknown_fields: &'a BTreeMap<String, u64>,
-    /// By model and primary key in the file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pk_map: Option<BTreeMap<&'a str, BTreeMap<Pk, NewPk>>>,
-    #[serde(skip)]
-    summary: ImportSummary<'a>,
-}
-
-#[derive(Serialize)]
-struct NewPk {
-    pk: Pk,
-    kind: ImportKind,
-}
-
-impl<'a> Report<'a> {
-    fn new(catalog: &'a Catalog, outcome: &'a ImportOutcome) -> Self {
-        let report = &outcome.report;
-        Self {
-            import: outcome.plan.import,
-            scope: outcome.plan.scope,
-            models: &report.models,
-            renamed: &report.renamed,
-            dropped: &report.dropped,
-            unknown_models: &report.unknown_models,
-            unknown_fields: &report.unknown_fields,
-            pk_map: None,
-            summary: ImportSummary::new(catalog, report),
-        }
-    }
-}
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.summary.fmt(out)
-    }
-}
-
-fn pk_map<'a>(catalog: &'a Catalog, map: &PkMap) -> BTreeMap<&'a str, BTreeMap<Pk, NewPk>> {
-    let rows =
-        |id| map.rows(id).map(|(source, pk, kind)| (source, NewPk { pk, kind })).collect::<BTreeMap<_, _>>();
-    let models = catalog.models().iter().map(|model| (model.name.as_str(), rows(model.id)));
-    models.filter(|(_, rows)| !rows.is_empty()).collect()
-}
-
-fn write_report(path: &Path, report: &Report<'_>, terminal: &mut Terminal) -> Result<(), CliError> {
-    write_file(path, terminal, |sink: &mut dyn io::Write| {
-        serde_json::to_writer_pretty(&mut *sink, report)?;
-        sink.write_all(b"\n")
-    })
 }

@@ -18,7 +18,7 @@ use crate::input::Input;
 use crate::keys::PrivateKeyArg;
 use crate::output::{self, Output};
 use crate::progress::Progress;
-use crate::summary::LeftOut;
+use crate::left_out::LeftOut;
 use crate::terminal::Terminal;
 
 /// Replace the personal data in an export by look-alikes

@@ -11,6 +11,7 @@
 mod catalogues;
 mod comparing;
 mod rehearsing;
+mod reporting;
 mod sanitising;
 mod sealing;
 mod speaking;
