@@ -39,8 +39,8 @@ pub(crate) struct ReportArgs {
 }
 
 impl ReportArgs {
-    /// Writes the report to its file; and tells it on the stream for data, or beside it when data went there. A report
-    /// that goes to the stream itself is not told twice.
+    /// Writes the report to its file; and tells it on the stream for data, or beside it when data went there. A
+    /// report that goes to the stream itself is not told twice.
     pub(crate) fn tell(
         &self,
         report: Report<'_>,

@@ -46,7 +46,7 @@ impl About {
             ("filter", filter(&self.filter)),
             ("flags", flags(self.flags)),
             ("import", self.import.to_string()),
-            ("time", self.at.to_string()),
+            ("time", format!("{:.3}", self.at)),
         ]
     }
 }

@@ -4,7 +4,7 @@ mod table;
 
 use std::fmt;
 
-use textwrap::Options;
+use textwrap::{Options, WordSplitter};
 use transfer::import::{Met, Renamed};
 
 use crate::Report;
@@ -117,11 +117,8 @@ impl Text<'_> {
         let (model, link, pks) = (group.model, group.link.to_string(), pks.join(", "));
         let link = if link.is_empty() { link } else { format!(" {link}") };
         let rows = grouped(group.source_pks.len() as u64);
-        let options = Options::new(WIDTH).initial_indent("").subsequent_indent("             ");
-        for line in textwrap::wrap(&format!("{rows:>11}  {model}{link}: {pks}"), options) {
-            writeln!(out, "{line}")?;
-        }
-        Ok(())
+        let options = Options::new(WIDTH).subsequent_indent("             ");
+        wrapped(out, &format!("{rows:>11}  {model}{link}: {pks}"), options)
     }
 
     fn unknown(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,10 +164,7 @@ fn own(out: &mut fmt::Formatter<'_>, counts: &Counts<'_>) -> fmt::Result {
     let rows = counted(own, "row");
     let text =
         format!("Not listed as reused or overwritten: {rows} that met one written by this import itself.");
-    for line in textwrap::wrap(&text, WIDTH) {
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
+    wrapped(out, &text, Options::new(WIDTH))
 }
 
 fn met(row: &Met) -> String {
@@ -182,7 +176,12 @@ fn met(row: &Met) -> String {
 fn item(out: &mut fmt::Formatter<'_>, lead: &str, text: &str) -> fmt::Result {
     let indent = " ".repeat(lead.len().max(4));
     let options = Options::new(WIDTH).initial_indent(lead).subsequent_indent(&indent);
-    for line in textwrap::wrap(text, options) {
+    wrapped(out, text, options)
+}
+
+/// Lines that break between words alone: the hyphens of a name are part of it.
+fn wrapped(out: &mut fmt::Formatter<'_>, text: &str, options: Options<'_>) -> fmt::Result {
+    for line in textwrap::wrap(text, options.word_splitter(WordSplitter::NoHyphenation)) {
         writeln!(out, "{line}")?;
     }
     Ok(())

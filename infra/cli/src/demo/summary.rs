@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use pipeline::api::RelocationView;
 use transfer::import::ImportReport;
 
-use super::stack::{Inspection, StackDescription};
+use super::stack::{Artifact, Inspection, StackDescription};
 
 pub(super) fn write(
     out: &mut dyn Write,
@@ -83,5 +83,15 @@ fn artifacts(
     for artifact in &inspection.artifacts {
         writeln!(out, "  {:<56} {:>10} bytes", artifact.path, artifact.bytes)?;
     }
+    let page = |artifact: &&Artifact| {
+        artifact.path.starts_with(REHEARSAL_REPORT) && artifact.path.ends_with(".html")
+    };
+    if let Some(page) = inspection.artifacts.iter().rfind(page) {
+        let uuid = relocation.uuid;
+        writeln!(out, "\nwhat the rehearsal said of the import: s3://{bucket}/runs/{uuid}/{}", page.path)?;
+    }
     Ok(())
 }
+
+/// What the paths of validation runs' reports begin with.
+const REHEARSAL_REPORT: &str = "out/rehearsal-report-";

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::support::{Folder, json};
 
-/// An export of one user whose name is not what it seems, of another whose name is taken, and the instance that has it.
+/// An export of two users whose names are taken, one of which is not what it seems, and the instance that has them.
 fn folder() -> Folder {
     let folder = Folder::new();
     let user = |pk: u32, name: &str| {

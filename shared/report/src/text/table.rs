@@ -22,6 +22,9 @@ struct Column {
 const HEAD: &str = "model";
 const TOTAL: &str = "in all";
 
+/// What stands for none in a column: less to look at than a number.
+const NOTHING: &str = "·";
+
 impl fmt::Display for Table<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { models, total } = self.0;
@@ -32,15 +35,19 @@ impl fmt::Display for Table<'_> {
         let titles = columns.iter().map(|column| column.way.name.to_owned());
         line(out, HEAD, names, &columns, titles)?;
         for (name, counts) in models {
-            line(out, name, names, &columns, columns.iter().map(|column| column.text(counts)))?;
+            let cells = columns.iter().map(|column| match column.count(counts) {
+                0 => NOTHING.to_owned(),
+                count => grouped(count),
+            });
+            line(out, name, names, &columns, cells)?;
         }
-        line(out, TOTAL, names, &columns, columns.iter().map(|column| column.text(total)))
+        line(out, TOTAL, names, &columns, columns.iter().map(|column| grouped(column.count(total))))
     }
 }
 
 impl Column {
-    fn text(&self, counts: &ModelReport) -> String {
-        grouped((self.way.count)(counts))
+    fn count(&self, counts: &ModelReport) -> u64 {
+        (self.way.count)(counts)
     }
 }
 
