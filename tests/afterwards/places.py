@@ -12,7 +12,10 @@ from sensitive import SEALED_BYTES, items, silo_items
 # Whom mails go to, the emulator logs; mails are for their recipients.
 OF_THE_EMULATOR = "[ses-v2] SESv2 SendEmail:"
 USERNAMES = "in/filter-usernames.txt"
-REPORT = "out/import-report.json"
+REPORT = re.compile(r"/out/(import-report|rehearsal-report-\d+)\.json$")
+REPORT_PAGE = re.compile(r"/out/rehearsal-report-\d+\.html$")
+# On the page of a report, names stand in elements of their own, and nothing in them looks like an element.
+NAME_ON_PAGE = re.compile(r"<bdi>.*?</bdi>")
 
 
 def logs(cell: Cell) -> Iterator[str]:
@@ -57,8 +60,10 @@ def messages(cell: Cell) -> Iterator[str]:
 def artifacts(cell: Cell) -> Iterator[str]:
     """All versions of all artifacts but the sealed ones and the list of usernames."""
     for key, content in _objects(cell):
-        if key.endswith(REPORT):
+        if REPORT.search(key):
             yield f"{key} {_without_usernames(content)}"
+        elif REPORT_PAGE.search(key):
+            yield f"{key} {NAME_ON_PAGE.sub('', content.decode())}"
         elif not key.endswith((".tar", USERNAMES)) and not key.startswith("catalogs/"):
             yield f"{key} {content.decode(errors='replace')}"
 
@@ -112,7 +117,8 @@ def _members(tarball: bytes) -> str:
 def _without_usernames(report: bytes) -> str:
     """A report without the names that users had and got."""
     content = json.loads(report)
-    content["renamed"] = [one for one in content["renamed"] if one["model"] != "sentry.user"]
+    for names in ("renamed", "existing"):
+        content[names] = [one for one in content[names] if one["model"] != "sentry.user"]
     return _text(content)
 
 

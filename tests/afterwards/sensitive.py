@@ -6,8 +6,8 @@ an account. So are the data keys of sealed files and the private key of the test
 from, what looks like an e-mail address or like a credential (`LOOKS`).
 
 A username is none, even one that looks like an address: SPEC has them in `in/filter-usernames.txt` and in the record's
-`wantUsernames` (§3), and among the suffixes given in `out/import-report.json` (§14). Nowhere else may one stand that
-looks like an address.
+`wantUsernames` (§3), and among the names that the reports of imports tell: `out/import-report.json` and
+`out/rehearsal-report-<run>.json` and `.html` (§14). Nowhere else may one stand that looks like an address.
 """
 
 import io

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def test_a_generated_export_is_relocated_for_people_to_see(binaries: Path) -> No
     for column in ("inserted", "reused", "renamed", "dropped"):
         assert column in shown
     assert "SUCCESS" in shown
+    assert re.search(r"what the rehearsal said of the import: s3://\S+/out/rehearsal-report-1\.html\n", shown)
 
 
 def test_a_real_export_is_relocated_for_programs_to_read(binaries: Path) -> None:

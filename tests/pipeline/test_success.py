@@ -133,7 +133,7 @@ def test_artifacts_are_there_under_our_key(relocated: Relocated) -> None:
     paths = [one["path"] for one in inspection.artifacts(s3, outputs["ArtifactsBucket"], relocated.uuid)]
     assert {f"in/{name}" for name in [*INPUTS, "colliding-users.tar"]} | {"conf/validation-plan.json"} <= set(paths)
     assert any(path.startswith("findings/compare-") for path in paths)
-    assert any(path.startswith("out/") for path in paths)
+    assert {f"out/rehearsal-report-1.{form}" for form in ("json", "html")} | {inspection.REPORT} <= set(paths)
     for path in paths:
         head = s3.head_object(Bucket=outputs["ArtifactsBucket"], Key=f"runs/{relocated.uuid}/{path}")
         stored = (head.get("ServerSideEncryption"), head.get("SSEKMSKeyId"))

@@ -90,7 +90,8 @@ async fn the_report_says_what_became_of_the_rows() {
     assert_eq!(
         report["models"]["sentry.organization"],
         json!({
-            "in_file": 2, "inserted": 1, "existing": 0, "overwritten": 0, "out_of_scope": 0, "filtered": 1, "dropped": 0,
+            "in_file": 2, "inserted": 1, "existing": 0, "overwritten": 0, "existing_own": 0, "overwritten_own": 0,
+            "renamed": 1, "out_of_scope": 0, "filtered": 1, "dropped": 0,
         })
     );
     assert_eq!(report["renamed"][0]["from"], "acme");

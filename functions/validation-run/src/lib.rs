@@ -4,6 +4,7 @@
 //! It has a queue of its own. A message that comes twice does no harm: the second run writes the same files, or
 //! finds that the first has reported its end.
 
+mod rehearsed;
 mod sandbox;
 
 use std::path::PathBuf;
@@ -122,6 +123,9 @@ where
             info!(?step, "a step begins");
             let done = sandbox.follow(step).await?;
             self.still_wanted(build).await?;
+            if let Some(rehearsed) = done.rehearsed {
+                rehearsed.store(&*self.objects, &self.catalog, build).await?;
+            }
             let mut json = Vec::new();
             transfer::findings::write_json(&first(done.findings), &mut json).map_err(TaskError::permanent)?;
             put_small(&*self.objects, &step.findings(build), json).await?;

@@ -18,6 +18,7 @@ use transfer::import::{ExportSource, ImportError, ImportRequest, Unwatched, impo
 use transfer::rows::RowReader;
 
 use crate::ValidationRun;
+use crate::rehearsed::Rehearsed;
 
 /// An instance of its own, empty at first, in which a plan is followed.
 pub(crate) struct Sandbox<'a, R, O, K, Q> {
@@ -36,8 +37,17 @@ pub(crate) struct Sandbox<'a, R, O, K, Q> {
 pub(crate) struct Done {
     /// What is to complain about.
     pub(crate) findings: Vec<Finding>,
+    /// What the import did that the run is about, if this was it.
+    pub(crate) rehearsed: Option<Rehearsed>,
     /// Whether the steps behind it make sense: not those behind an import that failed.
     pub(crate) may_go_on: bool,
+}
+
+impl Done {
+    /// A step behind which the run goes on.
+    fn with(findings: Vec<Finding>) -> Self {
+        Self { findings, rehearsed: None, may_go_on: true }
+    }
 }
 
 impl<'a, R, O, K, Q> Sandbox<'a, R, O, K, Q>
@@ -105,8 +115,8 @@ where
         drive(move || async move {
             let silos = Silos { cell: &*cell, control: &*control };
             match import(silos, &export, &request, &mut Unwatched).await {
-                Ok(_) => Ok(Done { findings: Vec::new(), may_go_on: true }),
-                Err(error) => Ok(Done { findings: vec![import_finding(error)?], may_go_on: false }),
+                Ok(outcome) => Ok(Done { rehearsed: Rehearsed::of(kind, outcome), ..Done::with(Vec::new()) }),
+                Err(error) => Ok(Done { may_go_on: false, ..Done::with(vec![import_finding(error)?]) }),
             }
         })
         .await
@@ -125,7 +135,7 @@ where
         let sealing = Sealing::new(public_key(&world.keys).await?, &*world.entropy, world.clock.now());
         spool.store(&*world.objects, &artifact::output(self.build, kind), sealing).await?;
         self.exports.push((kind, spool));
-        Ok(Done { findings: Vec::new(), may_go_on: true })
+        Ok(Done::with(Vec::new()))
     }
 
     /// Compares what went in with what came out.
@@ -143,7 +153,7 @@ where
             })
         })
         .await?;
-        Ok(Done { findings, may_go_on: true })
+        Ok(Done::with(findings))
     }
 }
 

@@ -184,6 +184,8 @@ async fn assert_harmless(stage: &Stage) {
     ];
     assert_eq!(names, expected, "{found:#?}");
     assert!(found.iter().all(|(_, findings)| findings.is_empty()), "{found:#?}");
+    let (json, page) = report(stage);
+    assert!(json["total"]["inserted"].as_u64() > Some(0) && page.ends_with("</html>\n"));
     let attempt = attempt(stage).await;
     assert_eq!((attempt.status, attempt.ended_at), (ValidationStatus::InProgress, Some(stage.clock.now())));
 }
@@ -197,6 +199,36 @@ async fn a_harmless_import_leaves_empty_findings_and_its_exports() {
     let plaintext = TestKeys::default().unsealed(&tarball);
     let eve = RowReader::new(&plaintext[..]).next_row().unwrap().unwrap();
     assert_eq!(eve.fields["email"], "eve@elsewhere.example");
+}
+
+/// The report that a run left, in both of its forms.
+fn report(stage: &Stage) -> (Value, String) {
+    let content = |extension| {
+        let key = artifact::rehearsal_report(build(stage), extension);
+        stage.objects.content(Place::Artifacts, &key).unwrap()
+    };
+    let page = String::from_utf8(content("html").to_vec()).unwrap();
+    (serde_json::from_slice(&content("json")).unwrap(), page)
+}
+
+#[tokio::test]
+async fn what_the_import_would_do_is_reported() {
+    let stage = stage().await;
+    assert_harmless(&stage).await;
+    let (json, page) = report(&stage);
+    assert_eq!(json["file"], "raw-relocation-data.tar");
+    assert_eq!(
+        (&json["scope"], &json["filter"]),
+        (&json!("organization"), &json!({"OrganizationSlugs": ["acme"]}))
+    );
+    assert_eq!(json["models"]["sentry.organization"]["inserted"], 1);
+    let renamed = json["renamed"].as_array().unwrap();
+    let [eve] = &renamed[..] else { panic!("{renamed:#?}") };
+    assert_eq!((&eve["model"], &eve["from"]), (&json!("sentry.user"), &json!("eve")));
+    let to = eve["to"].as_str().unwrap();
+    assert!(to.starts_with("eve-"), "{to}");
+    assert!(page.contains(&format!("<bdi>eve</bdi></td><td><bdi>{to}</bdi>")), "both tell the same: {page}");
+    assert!(!page.contains("eve@") && !json.to_string().contains("eve@"), "names are told, no other values");
 }
 
 #[tokio::test]
@@ -256,6 +288,8 @@ async fn a_row_that_cannot_be_imported_is_a_finding_and_ends_the_run() {
     assert_eq!(finding["kind"], "ValidationError");
     assert_eq!(finding["on"], json!({"model": "sentry.user", "ordinal": 3}));
     assert_eq!(finding["left_pk"], 3);
+    let key = artifact::rehearsal_report(build(&stage), "json");
+    assert_eq!(stage.objects.content(Place::Artifacts, &key), None, "nothing was rehearsed to its end");
     assert!(attempt(&stage).await.ended_at.is_some());
 }
 

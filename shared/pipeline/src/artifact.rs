@@ -14,7 +14,7 @@ pub enum Folder {
     Conf,
     /// What goes into validation and import.
     In,
-    /// What validation exported.
+    /// What validation exported and reported, and what the import did.
     Out,
     /// What validation found.
     Findings,
@@ -118,6 +118,13 @@ pub fn filter_usernames(id: RelocationId) -> String {
 #[must_use]
 pub fn output(build: BuildId, kind: FileKind) -> String {
     format!("{}{}-{}.tar", folder(build.relocation, Folder::Out), kind.file_stem(), build.run)
+}
+
+/// The key of a validation run's report: what the import of the raw data did to the sandbox, in the form of that
+/// extension.
+#[must_use]
+pub fn rehearsal_report(build: BuildId, extension: &str) -> String {
+    format!("{}rehearsal-report-{}.{extension}", folder(build.relocation, Folder::Out), build.run)
 }
 
 /// The key of the findings of one operation of a validation run. The run's number ends the name, so that

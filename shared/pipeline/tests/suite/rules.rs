@@ -183,6 +183,7 @@ fn artifacts_live_under_their_run() {
         artifact::input(id(), FileKind::BaselineConfigValidationData),
         artifact::input(id(), FileKind::CollidingUsersValidationData),
         artifact::output(build, FileKind::BaselineConfigValidationData),
+        artifact::rehearsal_report(build, "html"),
         artifact::findings(build, Operation::Compare, FileKind::CollidingUsersValidationData),
         artifact::saas_to_saas_export(id(), "acme"),
         artifact::upload(id()),
