@@ -59,7 +59,8 @@ impl ReportArgs {
             let written = self.write(report, format, pk_map, stream);
             return written.and_then(|()| stream.flush()).map_err(CliError::Terminal);
         }
-        terminal.report(&Told { report, detail: self.detail() }, data_went_out)
+        let detail = if self.details { Detail::Full } else { Detail::Summary };
+        terminal.report(&Told { report, detail }, data_went_out)
     }
 
     fn detail(&self) -> Detail {

@@ -26,6 +26,8 @@ const PKS_IN_BRIEF_MAX: usize = 8;
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
+    /// The counts, and the first rows of each kind; not what the import was, for whom has just asked for it.
+    Summary,
     /// The counts, and the first rows of each kind.
     Brief,
     /// All rows that the report lists.
@@ -60,7 +62,7 @@ impl fmt::Display for Text<'_> {
 
 impl Text<'_> {
     fn max(&self, in_brief: usize) -> usize {
-        if self.detail == Detail::Brief { in_brief } else { usize::MAX }
+        if self.detail == Detail::Full { usize::MAX } else { in_brief }
     }
 
     fn rows<T>(
@@ -117,19 +119,19 @@ impl Text<'_> {
         let (model, link, pks) = (group.model, group.link.to_string(), pks.join(", "));
         let link = if link.is_empty() { link } else { format!(" {link}") };
         let rows = grouped(group.source_pks.len() as u64);
-        let options = Options::new(WIDTH).subsequent_indent("             ");
-        wrapped(out, &format!("{rows:>11}  {model}{link}: {pks}"), options)
+        let options = Options::new(WIDTH).subsequent_indent("           ");
+        wrapped(out, &format!("{rows:>9}  {model}{link}: {pks}"), options)
     }
 
     fn unknown(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let import = self.report.import;
         for (what, counts) in [("models", &import.unknown_models), ("fields", &import.unknown_fields)] {
             if !counts.is_empty() {
-                writeln!(out, "\nUnknown {what}, left out (rows that have them):")?;
+                writeln!(out, "\nUnknown {what}, left out:")?;
             }
             let shown = counts.len().min(self.max(LISTED_IN_BRIEF_MAX));
             for (name, rows) in counts.iter().take(shown) {
-                item(out, &format!("{:>11}  ", grouped(*rows)), &visible(name))?;
+                item(out, &format!("{:>9}  ", grouped(*rows)), &visible(name))?;
             }
             and_more(out, "  ", (counts.len() - shown) as u64, what.trim_end_matches('s'))?;
         }
@@ -137,6 +139,9 @@ impl Text<'_> {
     }
 
     fn about(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.detail == Detail::Summary {
+            return Ok(());
+        }
         writeln!(out)?;
         for (name, value) in self.report.about.told() {
             item(out, &format!("{name:<8}"), &value)?;

@@ -172,6 +172,15 @@ fn a_report_as_text() {
 }
 
 #[test]
+fn a_summary_is_the_text_without_what_the_import_was() {
+    let told = Told::of(eventful(), &request(ALL));
+    let [summary, brief] =
+        [Detail::Summary, Detail::Brief].map(|detail| told.report().text(detail).to_string());
+    let about = brief.strip_prefix(&summary).unwrap();
+    assert!(about.starts_with("\nfile ") && about.lines().count() == 8, "{about}");
+}
+
+#[test]
 fn a_report_as_a_page() {
     let told = Told::of(eventful(), &request(ALL));
     insta::assert_snapshot!("page", told.report().html().unwrap());

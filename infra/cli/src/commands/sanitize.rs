@@ -16,9 +16,9 @@ use crate::entropy;
 use crate::error::CliError;
 use crate::input::Input;
 use crate::keys::PrivateKeyArg;
+use crate::left_out::LeftOut;
 use crate::output::{self, Output};
 use crate::progress::Progress;
-use crate::left_out::LeftOut;
 use crate::terminal::Terminal;
 
 /// Replace the personal data in an export by look-alikes
