@@ -50,11 +50,11 @@ impl<'a> Json<'a> {
 }
 
 fn caused(import: &ImportReport) -> Vec<JsonCause<'_>> {
-    causes(&import.dropped).into_iter().map(JsonCause::new).collect()
+    causes(&import.dropped).iter().map(JsonCause::new).collect()
 }
 
 impl<'a> JsonCause<'a> {
-    fn new(cause: Cause<'a>) -> Self {
+    fn new(cause: &Cause<'a>) -> Self {
         let mut models = BTreeMap::new();
         for group in &cause.groups {
             *models.entry(group.model).or_insert(0) += group.source_pks.len() as u64;

@@ -3,7 +3,7 @@
 use transfer::import::{ImportReport, Met, Renamed};
 
 /// The first rows of a kind, and how many there are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Listing<'a, T> {
     listed: &'a [T],
     pub(crate) total: u64,

@@ -87,9 +87,9 @@ impl Page {
             totals: cells(total),
             columns: columns.iter().map(|(name, _)| *name).collect(),
             own: (own > 0).then(|| counted(own, "row")),
-            renamed: List::of(listing::renamed(import), renamed),
-            overwritten: List::of(listing::overwritten(import), met),
-            reused: List::of(listing::reused(import), met),
+            renamed: List::of(&listing::renamed(import), renamed),
+            overwritten: List::of(&listing::overwritten(import), met),
+            reused: List::of(&listing::reused(import), met),
             dropped: dropped(report),
             unknown: [("models", &import.unknown_models), ("fields", &import.unknown_fields)]
                 .into_iter()
@@ -98,7 +98,7 @@ impl Page {
                     let names: Vec<_> = names.iter().collect();
                     let total = names.len() as u64;
                     let list = Listing::new(&names, total);
-                    (what, List::of(list, |(name, rows)| (visible(name), grouped(**rows))))
+                    (what, List::of(&list, |(name, rows)| (visible(name), grouped(**rows))))
                 })
                 .collect(),
         }
@@ -138,7 +138,7 @@ impl Cell {
 }
 
 impl<T> List<T> {
-    fn of<R>(rows: Listing<'_, R>, tell: impl Fn(&R) -> T) -> Self {
+    fn of<R>(rows: &Listing<'_, R>, tell: impl Fn(&R) -> T) -> Self {
         let (shown, more) = rows.first(LISTED_ON_PAGE_MAX);
         Self {
             total: grouped(rows.total),

@@ -47,12 +47,12 @@ impl fmt::Display for Text<'_> {
         let counts = Counts::of(self.report);
         Table(&counts).fmt(out)?;
         left_out(out, &counts)?;
-        self.rows(out, "Renamed", listing::renamed(import), |row: &Renamed| {
+        self.rows(out, "Renamed", &listing::renamed(import), |row: &Renamed| {
             let (from, to) = (visible(&row.from), visible(&row.to));
             format!("{} {} → {}: {from} → {to}", row.model, row.source_pk, row.pk)
         })?;
-        self.rows(out, "Overwritten", listing::overwritten(import), met)?;
-        self.rows(out, "Reused", listing::reused(import), met)?;
+        self.rows(out, "Overwritten", &listing::overwritten(import), met)?;
+        self.rows(out, "Reused", &listing::reused(import), met)?;
         own(out, &counts)?;
         self.dropped(out)?;
         self.unknown(out)?;
@@ -69,7 +69,7 @@ impl Text<'_> {
         &self,
         out: &mut fmt::Formatter<'_>,
         title: &str,
-        rows: Listing<'_, T>,
+        rows: &Listing<'_, T>,
         tell: impl Fn(&T) -> String,
     ) -> fmt::Result {
         let (shown, more) = rows.first(self.max(LISTED_IN_BRIEF_MAX));
