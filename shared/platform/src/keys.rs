@@ -5,7 +5,7 @@ pub(crate) mod relocations;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use silo::{ChunkPosition, Pk, UniqueKey};
+use silo::{ChunkPosition, JournalPosition, Pk, UniqueKey};
 use uuid::Uuid;
 
 /// Partition key of every table.
@@ -128,6 +128,32 @@ pub(crate) fn chunk(id: Uuid, position: &ChunkPosition) -> Key {
     Key::new(import(id), format!("{}#{}", position.model, padded(position.min_ordinal)))
 }
 
+/// The partition of an import's journal, of its own so that reading chunks does not read originals.
+pub(crate) fn journal(import: Uuid) -> String {
+    format!("J#{import}")
+}
+
+/// An entry of an import's journal. One that says that a row was added stands before those that say what it was.
+pub(crate) fn journal_entry(import: Uuid, position: &JournalPosition) -> Key {
+    let row = format!("{}#{}", position.model, padded(position.pk));
+    let sort =
+        position.revision.map_or_else(|| row.clone(), |revision| format!("{row}#{}", padded(revision)));
+    Key::new(journal(import), sort)
+}
+
+/// A sort key behind that of an entry, and before that of the next.
+pub(crate) fn behind_journal_entry(import: Uuid, position: &JournalPosition) -> String {
+    format!("{}#", journal_entry(import, position).sk)
+}
+
+/// The position that the sort key of an entry says.
+pub(crate) fn journal_position(sort: &str) -> Option<JournalPosition> {
+    let mut parts = sort.split('#');
+    let (model, pk) = (parts.next()?.to_owned(), number(parts.next()?)?);
+    let revision = parts.next().map(str::parse).transpose().ok()?;
+    parts.next().is_none().then_some(JournalPosition { model, pk, revision })
+}
+
 #[cfg(test)]
 mod tests {
     use catalog::{Catalog, Model};
@@ -150,6 +176,7 @@ mod tests {
                 ("<primary key / 256:20>", "00000000000000000001"),
                 ("<primary key:20>", "00000000000000000300"),
                 ("<first ordinal:20>", "00000000000000000042"),
+                ("<revision:20>", "00000000000000000003"),
                 ("<import uuid>", "00000000-0000-0000-0000-000000000007"),
                 ("<model>", "sentry.project"),
                 ("<set>", "organization+slug"),
@@ -171,6 +198,7 @@ mod tests {
         let unique_key = my_project(model);
         let id = Uuid::from_u128(7);
         let position = ChunkPosition::new(model, 42);
+        let changed = |revision| JournalPosition { model: model.name.clone(), pk: 300, revision };
         for (item, key) in [
             ("row", row(&model.name, 300)),
             ("unique values", unique(&model.name, &model.uniques[0].name(), &unique_key)),
@@ -178,6 +206,8 @@ mod tests {
             ("sequence", sequence(&model.name)),
             ("import plan", plan(id)),
             ("import chunk", chunk(id, &position)),
+            ("added row", journal_entry(id, &changed(None))),
+            ("original", journal_entry(id, &changed(Some(3)))),
         ] {
             assert!(
                 documented().contains(&(item.to_owned(), key.pk.clone(), key.sk.clone())),
@@ -192,6 +222,32 @@ mod tests {
         let project = catalog.find("sentry.project").expect("the catalogue has projects");
         assert_eq!(my_project(project).hash.to_string(), HASH);
         assert!(include_str!("../README.md").contains(r#"`[17,"my-project"]`"#));
+    }
+
+    #[test]
+    fn entries_of_a_journal_sort_as_positions_and_say_them() {
+        let position = |model: &str, pk, revision| JournalPosition { model: model.to_owned(), pk, revision };
+        let positions = [
+            position("sentry.organization", 9, None),
+            position("sentry.organization", 9, Some(0)),
+            position("sentry.organization", 9, Some(u64::MAX)),
+            position("sentry.organization", 10, Some(1)),
+            position("sentry.organization", Pk::MAX, None),
+            position("sentry.organizationmember", 1, None),
+        ];
+        assert!(positions.is_sorted());
+        let id = Uuid::from_u128(7);
+        let sorts: Vec<String> = positions.iter().map(|position| journal_entry(id, position).sk).collect();
+        for ((position, sort), next) in positions.iter().zip(&sorts).zip(sorts.iter().skip(1)) {
+            assert_eq!(journal_position(sort).as_ref(), Some(position));
+            let behind = behind_journal_entry(id, position);
+            assert!(*sort < behind && behind <= *next, "{sort} {behind} {next}");
+        }
+        for other in
+            ["PLAN", "sentry.option", "sentry.option#nine", "sentry.option#1#2#3", "sentry.option#1#x"]
+        {
+            assert_eq!(journal_position(other), None, "{other}");
+        }
     }
 
     #[test]

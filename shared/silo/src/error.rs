@@ -62,7 +62,8 @@ pub enum WriteError {
     /// Something it relied on does not hold.
     #[error("the transaction conflicts with what is stored")]
     Conflict(Conflict),
-    /// A row is larger than the store can keep, even compressed.
+    /// A row is larger than the store can keep, even compressed; or the one that it replaces is, which a journal has
+    /// to keep.
     #[error("a row of the transaction is larger than the store can keep")]
     RowTooLarge {
         /// The position of its write.

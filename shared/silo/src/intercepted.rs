@@ -8,8 +8,8 @@ use catalog::{Catalog, Model};
 use uuid::Uuid;
 
 use crate::{
-    ChunkPosition, ImportChunk, ImportPlan, Page, Pk, Silo, StoreError, Stored, Transaction, UniqueKey,
-    WriteError,
+    ChunkPosition, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk, Silo, StoreError,
+    Stored, Transaction, UniqueKey, WriteError,
 };
 
 /// What stands between a silo and its caller.
@@ -123,5 +123,13 @@ where
 
     async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
         self.between.call(self.silo.replicate_chunk(chunk)).await
+    }
+    async fn journal(
+        &self,
+        import: Uuid,
+        after: Option<JournalPosition>,
+        limit: usize,
+    ) -> Result<Page<JournalEntry, JournalPosition>, StoreError> {
+        self.between.call(self.silo.journal(import, after, limit)).await
     }
 }

@@ -6,9 +6,12 @@ mod error;
 mod import;
 #[cfg(feature = "intercept")]
 mod intercepted;
+mod journal;
 mod memory;
 mod row;
 mod store;
+#[cfg(feature = "traces")]
+mod traces;
 mod unique;
 mod volume;
 
@@ -16,8 +19,11 @@ pub use error::{Conflict, StoreError, StoreErrorKind, Taken, WriteError};
 pub use import::{ChunkPosition, Filter, ImportChunk, ImportFlags, ImportKind, ImportPlan, Mapped, PkRange};
 #[cfg(feature = "intercept")]
 pub use intercepted::{Intercept, Intercepted};
+pub use journal::{JournalEntry, JournalPosition};
 pub use memory::{LoadError, MemorySilo};
 pub use row::{Fields, Pk, Row, Stored};
 pub use store::{Page, Silo, Silos, Transaction, Write};
+#[cfg(feature = "traces")]
+pub use traces::Traces;
 pub use unique::{UniqueKey, ValueHash};
 pub use volume::{PACKED_LIMIT, PLAIN_LIMIT, fits, pack, volume};

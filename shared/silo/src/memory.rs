@@ -2,6 +2,7 @@
 //! tested against.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
@@ -10,8 +11,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    ChunkPosition, Conflict, ImportChunk, ImportPlan, Page, Pk, Row, Silo, StoreError, StoreErrorKind,
-    Stored, Taken, Transaction, UniqueKey, WriteError, fits,
+    ChunkPosition, Conflict, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk, Row, Silo,
+    StoreError, StoreErrorKind, Stored, Taken, Transaction, UniqueKey, Write, WriteError, fits,
 };
 
 /// Rows, indexes and import records in ordinary maps behind one lock.
@@ -33,6 +34,7 @@ struct State {
     sequences: HashMap<ModelId, Pk>,
     plans: HashMap<Uuid, ImportPlan>,
     chunks: HashMap<Uuid, BTreeMap<ChunkPosition, ImportChunk>>,
+    journals: HashMap<Uuid, BTreeMap<JournalPosition, JournalEntry>>,
     in_flight: HashSet<Item>,
 }
 
@@ -183,6 +185,9 @@ impl State {
         for write in &transaction.writes {
             let stored = Stored { row: write.row().clone(), revision: write.revision() };
             self.put(catalog.model(write.model()), stored, write.takes().iter().cloned());
+            if let Some(entry) = JournalEntry::of(catalog, write) {
+                self.journals.entry(entry.import).or_default().insert(entry.position(), entry);
+            }
         }
         if let Some(chunk) = &transaction.chunk {
             self.chunks.entry(chunk.import).or_default().insert(chunk.position(), chunk.clone());
@@ -289,7 +294,7 @@ impl Silo for MemorySilo {
     }
 
     async fn write(&self, transaction: &Transaction) -> Result<(), WriteError> {
-        if let Some(write) = transaction.writes.iter().position(|write| !fits(&write.row().fields)) {
+        if let Some(write) = transaction.writes.iter().position(|write| !can_be_kept(write)) {
             return Err(WriteError::RowTooLarge { write });
         }
         if transaction.contradicts_itself() {
@@ -336,12 +341,19 @@ impl Silo for MemorySilo {
         limit: usize,
     ) -> Result<Page<ImportChunk, ChunkPosition>, StoreError> {
         let state = self.lock();
-        let Some(chunks) = state.chunks.get(&import) else {
-            return Ok(Page { items: Vec::new(), next: None });
-        };
-        let behind =
-            chunks.iter().filter(|(position, _)| after.as_ref().is_none_or(|after| *position > after));
-        Ok(page(behind.map(|(_, chunk)| chunk.clone()), limit, ImportChunk::position))
+        let chunks = behind(state.chunks.get(&import), after);
+        Ok(page(chunks, limit, ImportChunk::position))
+    }
+
+    async fn journal(
+        &self,
+        import: Uuid,
+        after: Option<JournalPosition>,
+        limit: usize,
+    ) -> Result<Page<JournalEntry, JournalPosition>, StoreError> {
+        let state = self.lock();
+        let entries = behind(state.journals.get(&import), after);
+        Ok(page(entries, limit, JournalEntry::position))
     }
 
     async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
@@ -356,8 +368,20 @@ impl Silo for MemorySilo {
     }
 }
 
+/// Whether the row fits, and what it was before if that is to be kept.
+fn can_be_kept(write: &Write) -> bool {
+    let image = write.journal().and(write.before());
+    fits(&write.row().fields) && image.is_none_or(|before| fits(&before.row.fields))
+}
+
 fn above(after: Option<Pk>) -> Pk {
     after.map_or(Pk::MIN, |after| after.saturating_add(1))
+}
+
+/// What stands behind a position, if anything is known.
+fn behind<P: Ord, T: Clone>(all: Option<&BTreeMap<P, T>>, after: Option<P>) -> impl Iterator<Item = T> {
+    let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+    all.map(|all| all.range((first, Bound::Unbounded))).into_iter().flatten().map(|(_, found)| found.clone())
 }
 
 fn page<T, C>(mut items: impl Iterator<Item = T>, limit: usize, position: impl Fn(&T) -> C) -> Page<T, C> {

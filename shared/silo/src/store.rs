@@ -8,7 +8,8 @@ use catalog::{Catalog, Model, ModelId, SiloKind};
 use uuid::Uuid;
 
 use crate::{
-    ChunkPosition, Fields, ImportChunk, ImportPlan, Pk, Row, StoreError, Stored, UniqueKey, WriteError,
+    ChunkPosition, Fields, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Pk, Row, StoreError,
+    Stored, UniqueKey, WriteError,
 };
 
 /// Rows in primary key order, and where to go on.
@@ -47,13 +48,15 @@ pub struct Write {
     before: Option<Stored>,
     row: Row,
     takes: Vec<UniqueKey>,
+    /// The import whose journal tells of the change.
+    journal: Option<Uuid>,
 }
 
 impl Write {
     /// A new row; its primary key and unique values must be free.
     pub fn insert(model: &Model, row: Row) -> Self {
         let takes = UniqueKey::of(model, &row.fields);
-        Self { model: model.id, before: None, row, takes }
+        Self { model: model.id, before: None, row, takes, journal: None }
     }
 
     /// Other fields for a row, under the same primary key. It must still be as it was read, and unique values
@@ -67,7 +70,13 @@ impl Write {
     #[must_use]
     pub fn with_fields(self, model: &Model, fields: impl Into<Arc<Fields>>) -> Self {
         let row = Row::new(self.row.pk, fields);
-        Self { before: self.before, ..Self::insert(model, row) }
+        Self { before: self.before, journal: self.journal, ..Self::insert(model, row) }
+    }
+
+    /// The same change, of which the journal of an import is to tell: an entry is written with it.
+    #[must_use]
+    pub fn journaled(self, import: Uuid) -> Self {
+        Self { journal: Some(import), ..self }
     }
 
     /// The model of the row.
@@ -83,6 +92,11 @@ impl Write {
     /// The row as it will be.
     pub fn row(&self) -> &Row {
         &self.row
+    }
+
+    /// The import whose journal tells of the change, if one does.
+    pub fn journal(&self) -> Option<Uuid> {
+        self.journal
     }
 
     /// The unique values that the row will have.
@@ -145,7 +159,8 @@ pub trait Silo: Send + Sync {
     /// gets them.
     fn reserve(&self, model: &Model, count: u64) -> impl Future<Output = Result<Pk, StoreError>> + Send;
 
-    /// Writes a transaction whole or not at all. A row that does not fit ([`fits`](crate::fits)) is too large.
+    /// Writes a transaction whole or not at all, with what the journal has to tell of it. A row that does not fit
+    /// ([`fits`](crate::fits)) is too large, and so is one that was there before and that the journal has to keep.
     fn write(&self, transaction: &Transaction) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Records the plan of an import unless one is recorded already, and returns the one that is.
@@ -171,6 +186,14 @@ pub trait Silo: Send + Sync {
 
     /// Keeps a copy of a chunk of another silo; one that is there already stays.
     fn replicate_chunk(&self, chunk: &ImportChunk) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The journal of an import in the order of its positions, behind `after`, at most `limit` entries.
+    fn journal(
+        &self,
+        import: Uuid,
+        after: Option<JournalPosition>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<JournalEntry, JournalPosition>, StoreError>> + Send;
 }
 
 /// The two silos that an instance consists of.

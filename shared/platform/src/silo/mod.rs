@@ -2,6 +2,7 @@
 
 mod import;
 mod item;
+mod journal;
 mod read;
 mod sequence;
 mod write;
@@ -13,8 +14,8 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use catalog::{Catalog, Model, ModelId};
 use silo::{
-    ChunkPosition, ImportChunk, ImportPlan, Page, Pk, Silo, StoreError, StoreErrorKind, Stored, Transaction,
-    UniqueKey, WriteError,
+    ChunkPosition, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk, Silo, StoreError,
+    StoreErrorKind, Stored, Transaction, UniqueKey, WriteError,
 };
 use uuid::Uuid;
 
@@ -142,5 +143,13 @@ impl Silo for DynamoSilo {
 
     async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
         self.write_replica(chunk).await
+    }
+    async fn journal(
+        &self,
+        import: Uuid,
+        after: Option<JournalPosition>,
+        limit: usize,
+    ) -> Result<Page<JournalEntry, JournalPosition>, StoreError> {
+        self.read_journal(import, after, limit).await
     }
 }

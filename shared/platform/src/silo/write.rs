@@ -6,11 +6,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
 use catalog::Model;
 use futures::future::try_join_all;
 use silo::{
-    Conflict, Pk, StoreError, StoreErrorKind, Stored, Taken, Transaction, UniqueKey, Write, WriteError,
+    Conflict, JournalEntry, Pk, StoreError, StoreErrorKind, Stored, Taken, Transaction, UniqueKey, Write,
+    WriteError,
 };
 
 use super::import::record;
 use super::item::{self, HOLDER};
+use super::journal;
 use super::{DynamoSilo, corrupt, failed};
 use crate::ServiceError;
 use crate::keys;
@@ -24,6 +26,8 @@ enum Part {
     Take(usize, UniqueKey),
     /// A unique value that the row of a write gives up.
     Free(usize, UniqueKey),
+    /// What a journal tells of a write. It depends on nothing, so that it never fails.
+    Entry,
     /// The chunk.
     Chunk,
 }
@@ -85,6 +89,10 @@ impl DynamoSilo {
             let change = Change::Delete(self.unique(key), is_free_or_held_by(row.pk));
             changes.push((Part::Free(position, key.clone()), change));
         }
+        if let Some(entry) = JournalEntry::of(&self.catalog, write) {
+            let item = journal::from_entry(&entry).ok_or(WriteError::RowTooLarge { write: position })?;
+            changes.push((Part::Entry, Change::Set(item)));
+        }
         Ok(changes)
     }
 
@@ -139,6 +147,7 @@ impl DynamoSilo {
         match part {
             Part::Row(position) => conflict.changed.push(*position),
             Part::Chunk => conflict.chunk_exists = true,
+            Part::Entry => {}
             Part::Take(position, key) => {
                 let action = || format!("reading who has {}", self.describe(key));
                 let held = reason.item.clone().unwrap_or_default();

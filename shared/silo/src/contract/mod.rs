@@ -13,6 +13,7 @@
 //! [`silo_contract!`]: crate::silo_contract
 
 pub mod imports;
+pub mod journal;
 pub mod keys;
 pub mod rows;
 pub mod sequences;
@@ -87,6 +88,13 @@ macro_rules! silo_contract {
                 reads_a_chunk_back
                 pages_over_chunks_in_order
                 a_replica_stays_as_it_is
+            }
+            journal {
+                tells_of_the_changes_that_it_is_to_tell_of
+                tells_of_nothing_that_was_not_written
+                keeps_what_a_row_was_before_each_change
+                keeps_originals_whole
+                pages_over_entries_in_order
             }
         }
     };
