@@ -107,3 +107,15 @@ def test_its_slug_is_taken(cell: Any, record: dict[str, Any]) -> None:
     assert slug.startswith("acme-")
     holder = cell.get_item(Key=unique_key("sentry.organization", ["slug"], [slug]))["Item"]["holder"]
     assert holder == imported
+
+
+def test_its_journal_names_the_membership_that_no_file_had(cell: Any, record: dict[str, Any]) -> None:
+    """All that undoing it takes beside its plan and its chunks: nothing of others was replaced."""
+    found = cell.query(KeyConditionExpression=Key("pk").eq(f"J#{record['uuid']}"))["Items"]
+    members = referring(cell, "fk0", "sentry.organizationmember.organization", record["importedOrgIds"][0])
+    (owner,) = (pk for pk in members if _member(cell, pk)["user_id"] == record["owner"]["id"])
+    assert found == [{"pk": f"J#{record['uuid']}", "sk": f"sentry.organizationmember#{owner:020}"}]
+
+
+def _member(cell: Any, pk: int) -> dict[str, Any]:
+    return cell.get_item(Key=row_key("sentry.organizationmember", pk), ConsistentRead=True)["Item"]["fields"]

@@ -31,6 +31,7 @@ async fn memory_and_dynamodb_end_in_equal_states(#[case] scope: ImportScope, #[c
 
     assert!(expected.report.models.values().any(|model| model.inserted > 0), "something was imported");
     assert!(!expected.report.renamed.is_empty() || scope == ImportScope::Config, "something was in the way");
+    assert_eq!(expected.journal.is_empty(), !flags.overwrite_configs, "what was overwritten can be undone");
     for (stored, expected) in stored.rows.iter().zip(&expected.rows) {
         assert_eq!(stored, expected);
     }

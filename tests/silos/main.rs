@@ -15,7 +15,7 @@ use std::num::NonZeroU32;
 use catalog::{Catalog, ImportScope};
 use platform::DynamoSilo;
 use relocate::generate::{Blueprint, Generator};
-use silo::{Filter, ImportChunk, ImportFlags, ImportPlan, Row, Silo, Silos};
+use silo::{Filter, ImportChunk, ImportFlags, ImportPlan, JournalEntry, Row, Silo, Silos, Traces};
 use support::{account, make_table};
 use transfer::import::{ImportReport, ImportRequest};
 use uuid::Uuid;
@@ -34,6 +34,7 @@ struct State {
     report: ImportReport,
     rows: Vec<(String, Vec<Row>)>,
     chunks: Vec<ImportChunk>,
+    journal: Vec<JournalEntry>,
 }
 
 /// An export of two organisations.
@@ -74,20 +75,14 @@ async fn state_of<S: Silo>(silos: Silos<'_, S>, report: ImportReport) -> State {
     for model in Catalog::builtin().models() {
         rows.push((model.name.clone(), all_rows(silos.of(model), model).await));
     }
-    let mut chunks = Vec::new();
+    let (mut chunks, mut journal) = (Vec::new(), Vec::new());
     for silo in [silos.cell, silos.control] {
-        let mut after = None;
-        loop {
-            let page = silo.chunks(IMPORT, after, 100).await.unwrap();
-            chunks.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
+        let traces = Traces::read(silo, IMPORT).await.unwrap();
+        chunks.extend(traces.chunks);
+        journal.extend(traces.journal);
     }
     let plan = silos.cell.plan(IMPORT).await.unwrap().unwrap();
-    State { plan, report, rows, chunks }
+    State { plan, report, rows, chunks, journal }
 }
 
 async fn all_rows(silo: &impl Silo, model: &catalog::Model) -> Vec<Row> {

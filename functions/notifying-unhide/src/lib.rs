@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::Shown;
-use directory::{amend, broken, inserted, roles};
+use directory::{amend, broken, inserted, plan, roles};
 use pipeline::task::OrderedTask;
 use pipeline::transition::Finished;
 use runtime::{Task, TaskContext, TaskError};
@@ -25,9 +25,12 @@ impl<S: Silo> Task for NotifyingUnhide<S> {
         // Where imports hide nothing, there is nothing to show.
         let Some(shown) = roles.shown() else { return Ok(Finished::next()) };
         let organizations = roles.organizations();
-        for pk in inserted(cell, context.relocation.id.uuid(), organizations).await.map_err(broken)? {
+        let import = context.relocation.id.uuid();
+        let plan = plan(cell, import).await.map_err(broken)?;
+        for pk in inserted(cell, import, organizations).await.map_err(broken)? {
             context.fence.check().await?;
-            amend(cell, organizations, pk, |fields| unhidden(shown, fields)).await.map_err(broken)?;
+            let unhidden = |fields: &Fields| unhidden(shown, fields);
+            amend(cell, &plan, organizations, pk, unhidden).await.map_err(broken)?;
         }
         Ok(Finished::next())
     }

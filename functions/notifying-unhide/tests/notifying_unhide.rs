@@ -51,6 +51,7 @@ async fn what_was_imported_becomes_active_and_nothing_else_changes() {
     let shown =
         [("acme", 0), ("umbrella", 0), ("ours", 3), ("gone", 1)].map(|(slug, s)| (slug.to_owned(), s));
     assert_eq!(statuses(&stage).await, shown);
+    assert_eq!(stage.journal().await, [], "what the import brought goes with it, whatever its status");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use directory::{claims, roles, time};
 use jiff::Timestamp;
 use pipeline::port::Entropy;
 use serde_json::Value;
-use silo::{Fields, Pk, Row, Silo, StoreError, StoreErrorKind, Stored, Transaction, Write, WriteError};
+use silo::{Fields, ImportPlan, Pk, Row, Silo, StoreError, StoreErrorKind, Stored, Write, WriteError};
 
 /// How long a hash is used again.
 const FRESH_FOR: Duration = Duration::from_hours(1);
@@ -15,16 +15,18 @@ const FRESH_FOR: Duration = Duration::from_hours(1);
 /// The characters of a hash.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// How many claims one transaction writes: each is a row and its unique user.
-const CLAIMS_PER_WRITE: usize = 40;
+/// How many claims one transaction writes, of whose 100 items each may take three: a row, its unique user, and what
+/// the journal tells of it.
+const CLAIMS_PER_WRITE: usize = 33;
 
 /// How often it is tried anew because claims changed meanwhile.
 const ATTEMPTS_MAX: usize = 8;
 
 /// Sees to it that each user has a hash younger than an hour: one that is young enough stays, another is made
-/// anew. Answers when the hash of each was made.
+/// anew. Answers when the hash of each was made. The journal of the import tells of claims that did not come with it.
 pub(crate) async fn ensure(
     control: &impl Silo,
+    plan: &ImportPlan,
     users: &[Pk],
     now: Timestamp,
     entropy: &dyn Entropy,
@@ -35,7 +37,7 @@ pub(crate) async fn ensure(
         let (writes, dates) = due(control, users, now, entropy).await?;
         let mut all_written = true;
         for writes in writes.chunks(CLAIMS_PER_WRITE) {
-            match control.write(&Transaction { writes: writes.to_vec(), chunk: None }).await {
+            match control.write(&plan.transaction(control.catalog(), writes.to_vec(), None)).await {
                 Ok(()) => {}
                 // Somebody else has made or renewed one of them: what is due now, the next round finds.
                 Err(WriteError::Conflict(_)) => all_written = false,

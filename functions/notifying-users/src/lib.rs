@@ -6,7 +6,7 @@ mod slugs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use directory::{Roles, User, broken, inserted, roles, several};
+use directory::{Roles, User, broken, inserted, plan, roles, several};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use pipeline::code::ErrorCode;
@@ -48,13 +48,15 @@ impl<S: Silo, Q: SendMessages> Task for NotifyingUsers<S, Q> {
     async fn run(&self, context: &TaskContext) -> Result<Finished, TaskError> {
         let relocation = &context.relocation;
         let users = self.users(relocation).await?;
-        check_usernames(roles(self.control.as_ref()).map_err(broken)?, relocation, &users)?;
-        let slugs = Slugs::read(self.cell.as_ref(), relocation.id.uuid()).await.map_err(broken)?;
+        let (control, import) = (self.control.as_ref(), relocation.id.uuid());
+        check_usernames(roles(control).map_err(broken)?, relocation, &users)?;
+        let slugs = Slugs::read(self.cell.as_ref(), import).await.map_err(broken)?;
+        let plan = plan(control, import).await.map_err(broken)?;
         let unclaimed: Vec<Pk> =
             users.iter().filter(|(_, user)| user.is_unclaimed).map(|(pk, _)| *pk).collect();
         for users in unclaimed.chunks(USERS_PER_GROUP) {
             context.fence.check().await?;
-            let hashed = claims::ensure(self.control.as_ref(), users, context.now, self.entropy.as_ref());
+            let hashed = claims::ensure(control, &plan, users, context.now, self.entropy.as_ref());
             let hashed = hashed.await.map_err(broken)?;
             let claims: Vec<(Pk, Timestamp)> = users.iter().copied().zip(hashed).collect();
             self.ask(context, &claims, &slugs).await?;

@@ -21,7 +21,7 @@ use pipeline::port::Queue;
 use pipeline::task::OrderedTask;
 use runtime::Handled;
 use serde_json::json;
-use silo::Pk;
+use silo::{ImportChunk, ImportKind, Mapped, Pk, Silo};
 use testkit::{BOOKSHOPS, CELL, Export, OWNER, Setup, Stage, proven};
 
 async fn stage_of(setup: Setup) -> Stage {
@@ -143,7 +143,8 @@ async fn who_claimed_meanwhile_or_was_merged_is_not_asked() {
     let bob =
         stage.rows("sentry.user").await.into_iter().find(|(_, row)| row["username"] == "bob").unwrap().0;
     let catalog = std::sync::Arc::clone(silo::Silo::catalog(stage.control.as_ref()));
-    directory::amend(stage.control.as_ref(), catalog.model(users), bob, |fields| {
+    let plan = directory::plan(stage.control.as_ref(), stage.id.uuid()).await.unwrap();
+    directory::amend(stage.control.as_ref(), &plan, catalog.model(users), bob, |fields| {
         let mut fields = fields.clone();
         fields.insert("is_unclaimed".to_owned(), false.into());
         Some(fields)
@@ -155,6 +156,39 @@ async fn who_claimed_meanwhile_or_was_merged_is_not_asked() {
         stage.rows("sentry.user").await.into_iter().find(|(_, row)| row["username"] == "eve").unwrap().0;
     let asked: Vec<_> = asked(&stage).into_iter().map(|request| request.user_id).collect();
     assert_eq!(asked, [UserId(eve.unsigned_abs())]);
+}
+
+/// More users than one transaction has claims for, and of none does the import's plan know a claim.
+#[tokio::test]
+async fn the_journal_tells_of_claims_that_did_not_come_with_the_import() {
+    let stage = Stage::at(OrderedTask::NotifyingUsers).await;
+    stage.import(&Export::new().organization("acme")).await;
+    let pks: Vec<Pk> = (50..120).collect();
+    for pk in &pks {
+        stage.put("sentry.user", *pk, json!({"username": format!("ada-{pk}"), "is_unclaimed": true}));
+    }
+    stage.put(
+        "sentry.lostpasswordhash",
+        5,
+        json!({"user": 50, "hash": "h", "date_added": "2020-01-01T00:00:00Z"}),
+    );
+    let chunk = ImportChunk {
+        import: stage.id.uuid(),
+        model: "sentry.user".to_owned(),
+        min_ordinal: 1,
+        mapped: pks.iter().map(|pk| Mapped { source: *pk, pk: *pk, kind: ImportKind::Inserted }).collect(),
+        identifiers: BTreeMap::new(),
+    };
+    stage.cell.silo.replicate_chunk(&chunk).await.unwrap();
+    assert_eq!(run(&stage).await, Handled::Done);
+
+    let journal = stage.journal().await;
+    let told: Vec<(Pk, bool)> = journal.iter().map(|entry| (entry.pk, entry.before.is_some())).collect();
+    let claims = stage.rows("sentry.lostpasswordhash").await;
+    let expected: Vec<(Pk, bool)> = claims.keys().map(|pk| (*pk, *pk == 5)).collect();
+    assert_eq!((told, claims.len()), (expected, pks.len()));
+    let renewed = journal[0].before.as_ref().unwrap();
+    assert_eq!(renewed.row.fields["hash"], "h");
 }
 
 #[tokio::test]

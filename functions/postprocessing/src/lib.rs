@@ -5,7 +5,7 @@ mod membership;
 
 use std::sync::Arc;
 
-use directory::{Roles, broken, inserted, roles, several};
+use directory::{Roles, broken, inserted, plan, roles, several};
 use pipeline::code::ErrorCode;
 use pipeline::event::{Event, OrganizationImported, PromotionRequested, Relocated};
 use pipeline::relocation::{Failure, Relocation};
@@ -35,11 +35,13 @@ impl<S: Silo> Task for Postprocessing<S> {
     async fn run(&self, context: &TaskContext) -> Result<Finished, TaskError> {
         let relocation = &context.relocation;
         let organizations = self.organizations(relocation).await?;
-        check_slugs(roles(self.cell.as_ref()).map_err(broken)?, relocation, &organizations)?;
+        let cell = self.cell.as_ref();
+        check_slugs(roles(cell).map_err(broken)?, relocation, &organizations)?;
         let owner = self.owner(relocation).await?.ok_or_else(|| TaskError::verdict(ErrorCode::OwnerGone))?;
+        let plan = plan(cell, relocation.id.uuid()).await.map_err(broken)?;
         for organization in &organizations {
             context.fence.check().await?;
-            membership::make_owner(self.cell.as_ref(), organization.pk, &owner, context.now)
+            membership::make_owner(cell, &plan, organization.pk, &owner, context.now)
                 .await
                 .map_err(broken)?;
         }

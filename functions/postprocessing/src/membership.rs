@@ -3,16 +3,17 @@
 use catalog::Condition;
 use directory::{amend, by_unique, roles};
 use jiff::Timestamp;
-use silo::{Fields, Pk, Row, Silo, StoreError, StoreErrorKind, Transaction, Write, WriteError};
+use silo::{Fields, ImportPlan, Pk, Row, Silo, StoreError, StoreErrorKind, Write, WriteError};
 
 /// How often it is tried anew because a membership came into being or went meanwhile.
 const ATTEMPTS_MAX: usize = 4;
 
 /// Makes a user an owner of an organisation. One who is a member already gets the role; nothing else of the
 /// row changes (SPEC §3). There is one membership for each organisation and user, so that doing this twice, or
-/// two at once, makes no second one.
+/// two at once, makes no second one. The journal of the import tells what it was before.
 pub(crate) async fn make_owner(
     cell: &impl Silo,
+    plan: &ImportPlan,
     organization: Pk,
     user: &Row,
     now: Timestamp,
@@ -24,11 +25,11 @@ pub(crate) async fn make_owner(
         let key = std::slice::from_ref(&fields);
         let present = by_unique(cell, members, &roles.member_keys(), key).await?.pop().flatten();
         if let Some(pk) = present {
-            return amend(cell, members, pk, |fields| promoted(roles.owner(), fields)).await;
+            return amend(cell, plan, members, pk, |fields| promoted(roles.owner(), fields)).await;
         }
         let row = Row::new(cell.reserve(members, 1).await?, fields.clone());
         let write = Write::insert(members, row);
-        match cell.write(&Transaction { writes: vec![write], chunk: None }).await {
+        match cell.write(&plan.transaction(cell.catalog(), vec![write], None)).await {
             Ok(()) => return Ok(()),
             Err(WriteError::Conflict(_)) => {}
             Err(WriteError::Store(error)) => return Err(error),

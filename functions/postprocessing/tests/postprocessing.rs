@@ -87,6 +87,24 @@ async fn an_owner_who_is_a_member_gets_the_role_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_journal_tells_what_was_added_and_what_a_membership_was() {
+    let stage = stage().await;
+    let member = json!({"organization": 101, "user_id": OWNER, "role": "member"});
+    stage.put("sentry.organizationmember", 900, member.clone());
+    run(&stage).await;
+    let journal = stage.journal().await;
+    let told: Vec<_> = journal
+        .iter()
+        .map(|entry| {
+            (entry.model.as_str(), entry.pk, entry.before.as_ref().map(|before| &*before.row.fields))
+        })
+        .collect();
+    let model = "sentry.organizationmember";
+    let added = *stage.rows(model).await.last_key_value().unwrap().0;
+    assert_eq!(told, [(model, 900, member.as_object()), (model, added, None)]);
+}
+
+#[tokio::test]
 async fn subscribers_learn_of_the_new_slugs() {
     let slugs = vec!["acme".to_owned(), "umbrella".to_owned()];
     let setup = Setup { slugs, promo_code: Some("SPRING".to_owned()), ..Setup::default() };

@@ -1,12 +1,26 @@
-//! What an import brought, as its chunks tell. The cell has them all: those of control's models are copied
-//! to it.
+//! What an import brought, as its plan and its chunks tell. The cell has them all: the chunks of control's models are
+//! copied to it, and the plan is in both silos.
 
 use catalog::Model;
-use silo::{ChunkPosition, ImportKind, Pk, Silo, StoreError};
+use silo::{ChunkPosition, ImportKind, ImportPlan, Pk, Silo, StoreError, StoreErrorKind};
 use uuid::Uuid;
 
 /// How many chunks one request reads.
 const CHUNKS_PER_PAGE: usize = 100;
+
+/// The plan of an import that has begun. Whoever goes on with what it brought writes by it
+/// ([`ImportPlan::transaction`]), so that the journal tells of that, too.
+///
+/// # Errors
+/// The store's; also that there is no such import.
+pub async fn plan(silo: &impl Silo, import: Uuid) -> Result<ImportPlan, StoreError> {
+    silo.plan(import).await?.ok_or_else(|| {
+        StoreError::new(
+            StoreErrorKind::Refused,
+            format!("going on with import {import}, which has not begun,"),
+        )
+    })
+}
 
 /// A row of a file that has a primary key here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

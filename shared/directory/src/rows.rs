@@ -2,7 +2,7 @@
 
 use catalog::Model;
 use runtime::TaskError;
-use silo::{Fields, Pk, Silo, StoreError, StoreErrorKind, Stored, Transaction, UniqueKey, Write, WriteError};
+use silo::{Fields, ImportPlan, Pk, Silo, StoreError, StoreErrorKind, Stored, UniqueKey, Write, WriteError};
 
 /// How often a change is made again because the row changed meanwhile.
 const ATTEMPTS_MAX: usize = 16;
@@ -55,12 +55,14 @@ pub async fn by_unique(
 }
 
 /// Gives a row the fields that `change` makes of it, again from what the row has become when it changed
-/// meanwhile. A row that is gone, or of which `change` makes nothing, stays as it is.
+/// meanwhile. A row that is gone, or of which `change` makes nothing, stays as it is. The journal of the import keeps
+/// what the row was, unless the import itself brought it.
 ///
 /// # Errors
 /// The store's; also that the new values are taken, or that the row keeps changing.
 pub async fn amend(
     silo: &impl Silo,
+    plan: &ImportPlan,
     model: &Model,
     pk: Pk,
     change: impl Fn(&Fields) -> Option<Fields> + Send,
@@ -69,7 +71,7 @@ pub async fn amend(
         let Some(before) = silo.get(model, &[pk]).await?.pop().flatten() else { return Ok(()) };
         let Some(fields) = change(&before.row.fields) else { return Ok(()) };
         let write = Write::replace(model, before, fields);
-        match silo.write(&Transaction { writes: vec![write], chunk: None }).await {
+        match silo.write(&plan.transaction(silo.catalog(), vec![write], None)).await {
             Ok(()) => return Ok(()),
             Err(WriteError::Conflict(conflict)) if conflict.taken.is_empty() => {}
             Err(WriteError::Store(error)) => return Err(error),

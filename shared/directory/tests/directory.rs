@@ -10,11 +10,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalog::Catalog;
+use catalog::{Catalog, ImportScope};
 use directory::{amend, by_unique, claims, imported, inserted, roles, user_named, users};
 use pipeline::ids::UserId;
 use serde_json::{Value, json};
-use silo::{Fields, ImportChunk, ImportKind, Mapped, MemorySilo, Pk, Row, Silo, Transaction};
+use silo::{
+    Fields, Filter, ImportChunk, ImportFlags, ImportKind, ImportPlan, Mapped, MemorySilo, Pk, Row, Silo,
+    Transaction,
+};
 use uuid::Uuid;
 
 const IMPORT: Uuid = Uuid::from_u128(1);
@@ -49,6 +52,29 @@ async fn chunk(silo: &MemorySilo, import: Uuid, model: &str, min_ordinal: u64, r
         identifiers: BTreeMap::new(),
     };
     silo.write(&Transaction { writes: Vec::new(), chunk: Some(chunk) }).await.unwrap();
+}
+
+/// The plan of the import, by which nothing was set aside.
+async fn begun(silo: &MemorySilo) -> ImportPlan {
+    let plan = ImportPlan {
+        import: IMPORT,
+        scope: ImportScope::Organization,
+        flags: ImportFlags::default(),
+        filter: Filter::All,
+        source_version: "1".to_owned(),
+        now: jiff::Timestamp::UNIX_EPOCH,
+        key: [7; 32],
+        transaction_items: 99,
+        ranges: BTreeMap::new(),
+    };
+    silo.record_plan(&plan).await.unwrap();
+    directory::plan(silo, IMPORT).await.unwrap()
+}
+
+#[tokio::test]
+async fn nobody_goes_on_with_what_has_not_begun() {
+    let error = directory::plan(&silo(), IMPORT).await.unwrap_err();
+    assert!(!error.retryable() && error.to_string().contains("has not begun"), "{error}");
 }
 
 #[tokio::test]
@@ -119,11 +145,13 @@ async fn changes_at_the_same_time_all_count() {
         fields.insert("status".to_owned(), status.into());
         Some(fields)
     };
-    let mut done = 0;
+    let (plan, mut done) = (begun(&cell).await, 0);
     while done < 20 {
         // Two that meet in the middle of a write: the store refuses one, which is tried again later.
-        let (one, two) =
-            tokio::join!(amend(&cell, organizations, 1, raise), amend(&cell, organizations, 1, raise),);
+        let (one, two) = tokio::join!(
+            amend(&cell, &plan, organizations, 1, raise),
+            amend(&cell, &plan, organizations, 1, raise)
+        );
         done += [one, two]
             .into_iter()
             .filter(|changed| match changed {
@@ -137,6 +165,10 @@ async fn changes_at_the_same_time_all_count() {
     }
     let row = cell.get(organizations, &[1]).await.unwrap().pop().flatten().unwrap().row;
     assert_eq!(row.fields["status"], json!(done));
+    let journal = cell.journal(IMPORT, None, 100).await.unwrap().items;
+    let originals = journal.iter().filter_map(|entry| entry.before.as_ref());
+    let statuses: Vec<_> = originals.map(|before| before.row.fields["status"].as_i64().unwrap()).collect();
+    assert!(statuses.into_iter().eq(0..done), "what it was before each change, the first of them first");
 }
 
 #[tokio::test]
@@ -145,8 +177,9 @@ async fn a_change_to_nothing_is_none() {
     put(&cell, ORGANIZATION, 1, json!({"slug": "acme", "name": "acme", "status": 0}));
     put(&cell, ORGANIZATION, 2, json!({"slug": "umbrella", "name": "umbrella", "status": 0}));
     let organizations = roles(&cell).unwrap().organizations();
-    amend(&cell, organizations, 3, |fields| Some(fields.clone())).await.unwrap();
-    amend(&cell, organizations, 1, |_| None).await.unwrap();
+    let plan = begun(&cell).await;
+    amend(&cell, &plan, organizations, 3, |fields| Some(fields.clone())).await.unwrap();
+    amend(&cell, &plan, organizations, 1, |_| None).await.unwrap();
     let stored = cell.get(organizations, &[1]).await.unwrap().pop().flatten().unwrap();
     assert_eq!(stored.revision, 1);
     let taken = |fields: &Fields| {
@@ -154,7 +187,7 @@ async fn a_change_to_nothing_is_none() {
         fields.insert("slug".to_owned(), "umbrella".into());
         Some(fields)
     };
-    assert!(!amend(&cell, organizations, 1, taken).await.unwrap_err().retryable());
+    assert!(!amend(&cell, &plan, organizations, 1, taken).await.unwrap_err().retryable());
 }
 
 fn bookshop() -> MemorySilo {

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use catalog::{Catalog, ImportScope, Model};
@@ -20,7 +20,7 @@ use pipeline::transition::{Changes, Finished, Start, ValidationChange, finish, s
 use runtime::config::Waits;
 use runtime::{Handled, Ports, Received, Task, run_task};
 use serde_json::{Value, json};
-use silo::{Fields, Filter, ImportFlags, Pk, Row, Silo, Silos};
+use silo::{Fields, Filter, ImportFlags, JournalEntry, Pk, Row, Silo, Silos, Traces};
 use transfer::import::{ImportReport, ImportRequest, Unwatched, import};
 
 use crate::{Breaker, Export, FaultySilo, faulty_silo};
@@ -113,7 +113,12 @@ pub struct Stage {
     pub faults: Faults,
     /// Fails calls to silos.
     pub breaker: Breaker,
+    /// The rows that the test has put into silos: all that there are without the relocation.
+    put: Mutex<Rows>,
 }
+
+/// Rows by model and primary key.
+pub(crate) type Rows = BTreeMap<(String, Pk), Fields>;
 
 /// A clock that moves for all who share it.
 #[derive(Clone, Debug, Default)]
@@ -169,6 +174,7 @@ impl Stage {
             clock,
             faults,
             breaker,
+            put: Mutex::default(),
         };
         stage.put_owner();
         stage.ask(&setup).await;
@@ -309,6 +315,7 @@ impl Stage {
     pub fn put(&self, model: &str, pk: Pk, fields: Value) {
         let Value::Object(fields) = fields else { panic!("fields are an object") };
         let model = self.catalog.find(model).unwrap();
+        self.put.lock().unwrap().insert((model.name.clone(), pk), fields.clone());
         self.silos().of(model).silo.load(model, Row::new(pk, fields)).unwrap();
     }
 
@@ -320,6 +327,37 @@ impl Stage {
             .into_iter()
             .map(|stored| (stored.row.pk, Arc::unwrap_or_clone(stored.row.fields)))
             .collect()
+    }
+
+    /// What the journal of the relocation's import tells, in the cell and then in control.
+    pub async fn journal(&self) -> Vec<JournalEntry> {
+        let [cell, control] = self.traces().await;
+        [cell.journal, control.journal].concat()
+    }
+
+    async fn traces(&self) -> [Traces; 2] {
+        let (cell, control) = (&*self.cell.silo, &*self.control.silo);
+        [
+            Traces::read(cell, self.id.uuid()).await.unwrap(),
+            Traces::read(control, self.id.uuid()).await.unwrap(),
+        ]
+    }
+
+    /// The rows that would be there without the relocation, as it tells itself, beside those that the test has put
+    /// there: the same, or the relocation cannot be undone.
+    pub(crate) async fn undone(&self) -> (Rows, Rows) {
+        let [cell, control] = self.traces().await;
+        let cell = cell.undone(&*self.cell.silo).await.unwrap();
+        let control = control.undone(&*self.control.silo).await.unwrap();
+        let silos = Silos { cell: &cell, control: &control };
+        let mut undone = Rows::new();
+        for model in cell.catalog().models() {
+            let page = silos.of(model).page(model, None, usize::MAX).await.unwrap();
+            undone.extend(page.items.into_iter().map(|stored| {
+                ((model.name.clone(), stored.row.pk), Arc::unwrap_or_clone(stored.row.fields))
+            }));
+        }
+        (undone, self.put.lock().unwrap().clone())
     }
 
     /// Imports an export as the task `importing` does.

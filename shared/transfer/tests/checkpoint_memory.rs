@@ -12,8 +12,8 @@ use catalog::{Catalog, ImportScope, Model};
 use futures::executor::block_on;
 use serde_json::json;
 use silo::{
-    ChunkPosition, Filter, ImportChunk, ImportPlan, Page, Pk, Row, Silo, Silos, StoreError, StoreErrorKind,
-    Stored, Transaction, UniqueKey, WriteError,
+    ChunkPosition, Filter, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk, Row, Silo,
+    Silos, StoreError, StoreErrorKind, Stored, Transaction, UniqueKey, WriteError,
 };
 use transfer::export::{Checkpoint, ExportRequest, Part, export_resumable};
 use uuid::Uuid;
@@ -135,6 +135,15 @@ impl Silo for Endless {
     }
 
     async fn replicate_chunk(&self, _: &ImportChunk) -> Result<(), StoreError> {
+        refused()
+    }
+
+    async fn journal(
+        &self,
+        _: Uuid,
+        _: Option<JournalPosition>,
+        _: usize,
+    ) -> Result<Page<JournalEntry, JournalPosition>, StoreError> {
         refused()
     }
 }

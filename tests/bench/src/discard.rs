@@ -13,8 +13,8 @@ use futures::executor::block_on;
 use jiff::Timestamp;
 use seal::{DataKey, Envelope, KeyUnwrapper, Layout, Plaintext, PrivateKey, Verified};
 use silo::{
-    ChunkPosition, Filter, ImportChunk, ImportFlags, ImportPlan, Page, Pk, Silo, Silos, StoreError, Stored,
-    Transaction, UniqueKey, WriteError,
+    ChunkPosition, Filter, ImportChunk, ImportFlags, ImportPlan, JournalEntry, JournalPosition, Page, Pk,
+    Silo, Silos, StoreError, Stored, Transaction, UniqueKey, WriteError,
 };
 use transfer::import::{ExportSource, ImportRequest, Unwatched, import};
 use uuid::Uuid;
@@ -148,5 +148,13 @@ impl Silo for Discarding {
 
     async fn replicate_chunk(&self, _: &ImportChunk) -> Result<(), StoreError> {
         Ok(())
+    }
+    async fn journal(
+        &self,
+        _: Uuid,
+        _: Option<JournalPosition>,
+        _: usize,
+    ) -> Result<Page<JournalEntry, JournalPosition>, StoreError> {
+        Ok(nothing())
     }
 }

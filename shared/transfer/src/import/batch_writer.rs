@@ -56,7 +56,8 @@ impl<'a, S: Silo> BatchWriter<'a, S> {
                 continue;
             }
             let chunk = self.chunk(position, &settled);
-            let transaction = Transaction { writes: settled.writes, chunk: Some(chunk.clone()) };
+            let ImportContext { catalog, plan, .. } = self.context;
+            let transaction = plan.transaction(catalog, settled.writes, Some(chunk.clone()));
             match self.silos.of(model).write(&transaction).await {
                 Ok(()) => {
                     chunks::replicate(self.silos, model, &chunk).await?;
@@ -72,7 +73,9 @@ impl<'a, S: Silo> BatchWriter<'a, S> {
                     self.learn_conflict(&transaction, &settled.origins, &conflict).await?;
                 }
                 Err(WriteError::RowTooLarge { write }) => {
-                    let problem = RowProblem::validation("the row is larger than the store can keep");
+                    let problem = RowProblem::validation(
+                        "the row, or the one that it replaces, is larger than the store can keep",
+                    );
                     return Err(self.at_origin(&settled.origins, write, problem));
                 }
                 Err(WriteError::Store(source)) => return Err(failed(source)),

@@ -1,12 +1,14 @@
-//! Cuts the rows of a file into batches, by the file alone (DESIGN §3): the same file gives the same batches
-//! in every run.
+//! Cuts the rows of a file into batches, by the file and the plan alone (DESIGN §3): the same import has the same
+//! batches in every run.
 
 use std::collections::HashMap;
 use std::io::Read;
 
 use catalog::{Catalog, ModelId};
 
-use super::plan::{TRANSACTION_BYTES_MAX, rows_per_transaction};
+use silo::ImportPlan;
+
+use super::plan::{TRANSACTION_BYTES_MAX, original_bytes_max, rows_per_transaction};
 use crate::rows::{FileRow, ReadError, RowReader};
 
 /// Consecutive rows of one model.
@@ -20,7 +22,7 @@ pub(crate) struct Batch {
 
 pub(crate) struct Batches<'a, R> {
     catalog: &'a Catalog,
-    transaction_items: usize,
+    plan: &'a ImportPlan,
     reader: RowReader<R>,
     /// The row that ended the last batch, with its length.
     pending: Option<(FileRow, usize)>,
@@ -28,24 +30,26 @@ pub(crate) struct Batches<'a, R> {
 }
 
 impl<'a, R: Read> Batches<'a, R> {
-    pub(crate) fn new(catalog: &'a Catalog, transaction_items: usize, reader: RowReader<R>) -> Self {
-        Self { catalog, transaction_items, reader, pending: None, ordinals: HashMap::new() }
+    pub(crate) fn new(catalog: &'a Catalog, plan: &'a ImportPlan, reader: RowReader<R>) -> Self {
+        Self { catalog, plan, reader, pending: None, ordinals: HashMap::new() }
     }
 
     /// The next batch; none at the end of the file.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, ReadError> {
-        let Some((first, mut bytes)) = self.take_row()? else { return Ok(None) };
+        let Some((first, first_bytes)) = self.take_row()? else { return Ok(None) };
         let model = self.catalog.find(&first.model);
-        let rows_max =
-            model.map_or(1, |model| rows_per_transaction(self.catalog, model, self.transaction_items));
+        let items = self.plan.transaction_items;
+        let rows_max = model.map_or(1, |model| rows_per_transaction(self.catalog, model, items));
+        let original = model.map_or(0, |model| original_bytes_max(model, self.plan.flags));
+        let mut bytes = first_bytes + original;
         let mut batch = Batch { model: first.model.clone(), min_ordinal: 1, rows: vec![first] };
         while batch.rows.len() < rows_max {
             let Some((row, row_bytes)) = self.take_row()? else { break };
-            if row.model != batch.model || bytes + row_bytes > TRANSACTION_BYTES_MAX {
+            if row.model != batch.model || bytes + row_bytes + original > TRANSACTION_BYTES_MAX {
                 self.pending = Some((row, row_bytes));
                 break;
             }
-            bytes += row_bytes;
+            bytes += row_bytes + original;
             batch.rows.push(row);
         }
         if let Some(model) = model {

@@ -114,7 +114,7 @@ impl<'a, S: Silo> Importer<'a, S> {
         writes: &mut Writes<'a>,
     ) -> Result<bool, ImportError> {
         let catalog = self.context.catalog;
-        let mut batches = Batches::new(catalog, self.context.plan.transaction_items, reader);
+        let mut batches = Batches::new(catalog, self.context.plan, reader);
         loop {
             let batch = match batches.next_batch() {
                 Ok(Some(batch)) => batch,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use catalog::{Catalog, ImportScope, Model, ModelId, Rule};
 use jiff::Timestamp;
-use silo::{Filter, ImportFlags, ImportPlan, Pk, PkRange, Silo, Silos, StoreError};
+use silo::{Filter, ImportFlags, ImportPlan, PACKED_LIMIT, Pk, PkRange, Silo, Silos, StoreError};
 use uuid::Uuid;
 
 use super::census::Census;
@@ -138,8 +138,18 @@ fn pk_at(range: &PkRange, position: u64) -> Option<Pk> {
     range.start.checked_add(i64::try_from(position).ok()?)
 }
 
+/// The most bytes that one row of a model may add to a transaction because the journal keeps what it replaces. How
+/// large that is only the target knows, while batches are cut by the file: so it counts as large as a row can be, but
+/// only where an import is told to overwrite. What else replaces a row replaces one that this import made, of which no
+/// journal tells, unless somebody else was faster; such rows are few, and there is 1 MB for them.
+pub(crate) fn original_bytes_max(model: &Model, flags: ImportFlags) -> usize {
+    let overwrites = model.rules.iter().any(|rule| matches!(rule, Rule::KeepOrOverwrite(_)));
+    if overwrites && flags.overwrite_configs { PACKED_LIMIT } else { 0 }
+}
+
 /// The most rows of a model that one transaction can hold: each row with all its unique values, what is made
-/// with it, and what it may replace (DESIGN §3). What registers the rows of a batch fits into one as well.
+/// with it, and what it may replace (DESIGN §3). What registers the rows of a batch fits into one as well. An original
+/// in the journal takes the place of a unique value: the row has its natural key from the one that it replaces.
 pub(crate) fn rows_per_transaction(catalog: &Catalog, model: &Model, items: usize) -> usize {
     let with_uniques = |model: &Model| 1 + model.uniques.len();
     let made: usize =

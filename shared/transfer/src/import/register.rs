@@ -54,7 +54,7 @@ impl<S: Silo> BatchWriter<'_, S> {
         if writes.is_empty() {
             return Ok(true);
         }
-        let transaction = Transaction { writes, chunk: None };
+        let transaction = self.context.plan.transaction(self.context.catalog, writes, None);
         match self.silos.of(model).write(&transaction).await {
             Ok(()) => {
                 self.forget_rows(&transaction);

@@ -207,14 +207,19 @@ async fn insist(instance: &Instance, wire: &Wire, file: &[u8], request: &ImportR
 }
 
 /// Both at once, each at its own pace.
-fn race(instance: &Instance, file: &[u8], requests: [&ImportRequest; 2], seed: usize) -> [ImportOutcome; 2] {
+pub(crate) fn race(
+    instance: &Instance,
+    file: &[u8],
+    requests: [&ImportRequest; 2],
+    seed: usize,
+) -> [ImportOutcome; 2] {
     let wires = [Wire::slow(2 * seed), Wire::slow(2 * seed + 1)];
     let [first, second] = [0, 1].map(|run| insist(instance, &wires[run], file, requests[run]));
     let (first, second) = block_on(join(first, second));
     [first, second]
 }
 
-const RACES: usize = 40;
+pub(crate) const RACES: usize = 40;
 
 #[test]
 fn two_runs_of_one_import_write_every_row_once() {

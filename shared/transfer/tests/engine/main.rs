@@ -26,4 +26,5 @@ mod reports;
 mod sanitize;
 mod shims;
 mod tokens;
+mod undoing;
 mod users;

@@ -12,7 +12,8 @@ use transfer::import::{ImportError, ImportRequest};
 
 use crate::exactly_once::{assert_whole, without_numbers};
 use crate::support::flaky::{Moment, Wire};
-use crate::support::full::{file_rows, hostile};
+use crate::support::full::{configured, configured_rows};
+use crate::support::undoing::assert_undone;
 use crate::support::{file, request};
 
 /// What happens to a file.
@@ -134,9 +135,9 @@ fn check_error(error: &ImportError) {
 /// The state after an import that was cut off somewhere and resumed.
 fn disturbed(file: &[u8], request: &ImportRequest, cut: Index, after: bool) -> BTreeMap<String, Vec<Value>> {
     let wire = Wire::default();
-    hostile().import_over(&wire, file, request).ok();
+    configured().import_over(&wire, file, request).ok();
     let moment = if after { Moment::After } else { Moment::Before };
-    let instance = hostile();
+    let instance = configured();
     instance.import_over(&Wire::cut(1 + cut.index(wire.calls()), moment), file, request).ok();
     instance.import(file, request).ok();
     without_numbers(&instance.catalog, &instance.state())
@@ -152,16 +153,17 @@ proptest! {
         cut in any::<Index>(),
         after in any::<bool>(),
     ) {
-        let mut rows = file_rows();
+        let mut rows = configured_rows();
         mutations.into_iter().for_each(|mutation| mutate(&mut rows, mutation));
         let known = rows.iter().filter(|row| !matches!(row["model"].as_str(), Some("sentry.actor" | "vendor.gadget")));
         let known = known.count() as u64;
         let file = file(rows);
         let request = ImportRequest { flags, filter, ..request(scope) };
-        let instance = hostile();
+        let instance = configured();
         let outcome = instance.import(&file, &request);
         assert_whole(&instance);
         let state = instance.state();
+        assert_undone(&configured(), &instance, &request, "also what was not finished can be undone");
         let again = instance.import(&file, &request);
         prop_assert_eq!(&instance.state(), &state, "a repeated import changes nothing");
         prop_assert_eq!(disturbed(&file, &request, cut, after), without_numbers(&instance.catalog, &state));

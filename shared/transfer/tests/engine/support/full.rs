@@ -115,3 +115,54 @@ pub(crate) fn hostile() -> Instance {
     instance.put("sentry.projectkey", 17, json!({ "project": null, "public_key": format!("{:032x}", 1) }));
     instance
 }
+
+/// Keys of options in [`configured_rows`]: more than one batch holds, and twice as many as [`configured`] has.
+const OPTIONS: Pk = 60;
+
+/// [`file_rows`] with configuration, of which some is there twice.
+pub(crate) fn configured_rows() -> Vec<Value> {
+    let mut rows = file_rows();
+    for model in ["sentry.option", "sentry.controloption"] {
+        rows.extend((1..=OPTIONS).map(|pk| option(model, 100 + pk, pk, "theirs")));
+        rows.push(option(model, 200, 1, "theirs again"));
+        rows.push(option(model, 201, OPTIONS, "theirs again"));
+    }
+    rows.extend([
+        relay(1, "both", "theirs"),
+        relay(2, "theirs", "theirs"),
+        usage(1, "both", "theirs"),
+        usage(2, "theirs", "theirs"),
+        row("sentry.userrole", 1, json!({ "name": "both", "permissions": "['theirs']" })),
+    ]);
+    rows
+}
+
+/// [`hostile`] with configuration that collides with that of [`configured_rows`].
+pub(crate) fn configured() -> Instance {
+    let instance = hostile();
+    for model in ["sentry.option", "sentry.controloption"] {
+        for pk in (1..=OPTIONS).step_by(2) {
+            instance.put_row(&option(model, 900 + pk, pk, "ours"));
+        }
+    }
+    instance.put_row(&relay(50, "both", "ours"));
+    instance.put_row(&usage(51, "both", "ours"));
+    instance.put_row(&row("sentry.userrole", 52, json!({ "name": "both", "permissions": "['ours']" })));
+    instance
+}
+
+fn option(model: &str, pk: Pk, key: Pk, value: &str) -> Value {
+    row(model, pk, json!({ "key": format!("k{key}"), "value": value }))
+}
+
+fn relay(pk: Pk, id: &str, key: &str) -> Value {
+    row("sentry.relay", pk, json!({ "relay_id": id, "public_key": key }))
+}
+
+fn usage(pk: Pk, id: &str, key: &str) -> Value {
+    let date = "2020-01-01T00:00:00.000Z";
+    let fields = json!({
+        "relay_id": id, "version": "1", "public_key": key, "first_seen": date, "last_seen": date,
+    });
+    row("sentry.relayusage", pk, fields)
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod flaky;
 pub(crate) mod full;
+pub(crate) mod undoing;
 
 use std::sync::Arc;
 
@@ -116,6 +117,11 @@ impl Instance {
         let model = self.catalog.find(model).unwrap();
         let Value::Object(fields) = fields else { panic!("fields are an object") };
         self.silos().of(model).load(model, Row::new(pk, fields)).unwrap();
+    }
+
+    /// Puts a row in as a file has it.
+    pub(crate) fn put_row(&self, row: &Value) {
+        self.put(row["model"].as_str().unwrap(), row["pk"].as_i64().unwrap(), row["fields"].clone());
     }
 
     /// Everything there is, to compare states.
