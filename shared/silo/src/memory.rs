@@ -127,9 +127,7 @@ impl State {
     /// Keeps a row, which takes these unique values, in place of the one with its primary key.
     fn put(&mut self, model: &Model, stored: Stored, takes: impl IntoIterator<Item = UniqueKey>) {
         let pk = stored.row.pk;
-        if let Some(before) = self.tables.get_mut(&model.id).and_then(|table| table.remove(&pk)) {
-            self.unindex(model, &before.row);
-        }
+        self.remove(model, pk);
         self.uniques.extend(takes.into_iter().map(|key| (key, pk)));
         for (slot, key) in model.keys.iter().enumerate() {
             if let Some(target) = stored.row.key(&key.field) {
@@ -142,6 +140,12 @@ impl State {
         let sequence = self.sequences.entry(model.id).or_insert(0);
         *sequence = (*sequence).max(pk);
         self.tables.entry(model.id).or_default().insert(pk, stored);
+    }
+
+    fn remove(&mut self, model: &Model, pk: Pk) {
+        if let Some(before) = self.tables.get_mut(&model.id).and_then(|table| table.remove(&pk)) {
+            self.unindex(model, &before.row);
+        }
     }
 
     fn unindex(&mut self, model: &Model, row: &Row) {
@@ -183,8 +187,13 @@ impl State {
 
     fn apply(&mut self, catalog: &Catalog, transaction: &Transaction) {
         for write in &transaction.writes {
-            let stored = Stored { row: write.row().clone(), revision: write.revision() };
-            self.put(catalog.model(write.model()), stored, write.takes().iter().cloned());
+            let model = catalog.model(write.model());
+            if write.deletes() {
+                self.remove(model, write.row().pk);
+            } else {
+                let stored = Stored { row: write.row().clone(), revision: write.revision() };
+                self.put(model, stored, write.takes().iter().cloned());
+            }
             if let Some(entry) = JournalEntry::of(catalog, write) {
                 self.journals.entry(entry.import).or_default().insert(entry.position(), entry);
             }
@@ -371,7 +380,7 @@ impl Silo for MemorySilo {
 /// Whether the row fits, and what it was before if that is to be kept.
 fn can_be_kept(write: &Write) -> bool {
     let image = write.journal().and(write.before());
-    fits(&write.row().fields) && image.is_none_or(|before| fits(&before.row.fields))
+    (write.deletes() || fits(&write.row().fields)) && image.is_none_or(|before| fits(&before.row.fields))
 }
 
 fn above(after: Option<Pk>) -> Pk {

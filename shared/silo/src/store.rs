@@ -41,13 +41,14 @@ impl Transaction {
     }
 }
 
-/// One change to one row: a new row, or other fields for one that is there.
+/// One change to one row: a new row, other fields for one that is there, or its end.
 #[derive(Debug, Clone)]
 pub struct Write {
     model: ModelId,
     before: Option<Stored>,
     row: Row,
     takes: Vec<UniqueKey>,
+    deletes: bool,
     /// The import whose journal tells of the change.
     journal: Option<Uuid>,
 }
@@ -56,7 +57,7 @@ impl Write {
     /// A new row; its primary key and unique values must be free.
     pub fn insert(model: &Model, row: Row) -> Self {
         let takes = UniqueKey::of(model, &row.fields);
-        Self { model: model.id, before: None, row, takes, journal: None }
+        Self { model: model.id, before: None, row, takes, deletes: false, journal: None }
     }
 
     /// Other fields for a row, under the same primary key. It must still be as it was read, and unique values
@@ -64,6 +65,13 @@ impl Write {
     pub fn replace(model: &Model, before: Stored, fields: impl Into<Arc<Fields>>) -> Self {
         let row = Row::new(before.row.pk, fields);
         Self { before: Some(before), ..Self::insert(model, row) }
+    }
+
+    /// The end of a row: its primary key and its unique values are free afterwards, and no key of it leads anywhere. It
+    /// must still be as it was read. Nothing is done about rows that refer to it.
+    pub fn delete(model: &Model, before: Stored) -> Self {
+        let row = before.row.clone();
+        Self { model: model.id, before: Some(before), row, takes: Vec::new(), deletes: true, journal: None }
     }
 
     /// The same change, to other fields.
@@ -84,12 +92,17 @@ impl Write {
         self.model
     }
 
-    /// The row as it was read, if it is to be replaced.
+    /// Whether the row goes.
+    pub fn deletes(&self) -> bool {
+        self.deletes
+    }
+
+    /// The row as it was read, if it is to be replaced or to go.
     pub fn before(&self) -> Option<&Stored> {
         self.before.as_ref()
     }
 
-    /// The row as it will be.
+    /// The row as it will be; one that goes, as it was.
     pub fn row(&self) -> &Row {
         &self.row
     }
@@ -99,7 +112,7 @@ impl Write {
         self.journal
     }
 
-    /// The unique values that the row will have.
+    /// The unique values that the row will have; one that goes has none.
     pub fn takes(&self) -> &[UniqueKey] {
         &self.takes
     }

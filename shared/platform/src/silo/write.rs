@@ -77,9 +77,13 @@ impl DynamoSilo {
             None => (Condition::new(IS_FREE, []), Vec::new()),
             Some(before) => (is_still(before), UniqueKey::of(model, &before.row.fields)),
         };
-        let item = item::from_row(model, row, write.revision())
-            .ok_or(WriteError::RowTooLarge { write: position })?;
-        let mut changes = vec![(Part::Row(position), Change::Put(item, condition))];
+        let change = if write.deletes() {
+            Change::Delete(keys::row(&model.name, row.pk), condition)
+        } else {
+            let item = item::from_row(model, row, write.revision());
+            Change::Put(item.ok_or(WriteError::RowTooLarge { write: position })?, condition)
+        };
+        let mut changes = vec![(Part::Row(position), change)];
         let taken = write.takes();
         for key in taken.iter().filter(|key| !given_up.contains(key)) {
             let change = Change::Put(item::from_unique(self.unique(key), row.pk), is_free_or_held_by(row.pk));

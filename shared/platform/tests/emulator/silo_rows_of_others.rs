@@ -107,3 +107,15 @@ async fn they_are_replaced_only_as_they_were_read() {
     let unique = unique.key("sk", AttributeValue::S("UNIQUE".to_owned())).send().await.expect("a read");
     assert_eq!(unique.item, None);
 }
+
+#[tokio::test]
+async fn they_go_as_they_were_read() {
+    let Some((silo, _)) = with_acme().await else { return };
+    let model = silo.catalog().find("sentry.organization").expect("the catalogue has organisations");
+    let before = silo.get(model, &[5]).await.expect("a read").remove(0).expect("the row");
+    let delete = Transaction { writes: vec![Write::delete(model, before)], chunk: None };
+    silo.write(&delete).await.expect("the deletion");
+    assert_eq!(silo.get(model, &[5]).await.expect("a read"), [None]);
+    let again = Write::insert(model, Row::new(6, fields(&json!({ "slug": "acme" }))));
+    silo.write(&Transaction { writes: vec![again], chunk: None }).await.expect("its slug is free");
+}

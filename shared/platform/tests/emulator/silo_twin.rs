@@ -26,10 +26,20 @@ enum Kind {
     Replace {
         stale: bool,
     },
+    /// Deletes it, likewise.
+    Delete {
+        stale: bool,
+    },
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    let kind = prop_oneof![3 => Just(Kind::Insert), 3 => Just(Kind::Replace { stale: false }), 1 => Just(Kind::Replace { stale: true })];
+    let kind = prop_oneof![
+        3 => Just(Kind::Insert),
+        3 => Just(Kind::Replace { stale: false }),
+        1 => Just(Kind::Replace { stale: true }),
+        1 => Just(Kind::Delete { stale: false }),
+        1 => Just(Kind::Delete { stale: true }),
+    ];
     let key = || prop_oneof![1 => Just(Value::Null), 3 => (1..4_i64).prop_map(|key| json!(key))];
     let token = prop_oneof![2 => Just(Value::Null), 1 => "[ab]".prop_map(Value::String)];
     // On both sides of a block's border.
@@ -74,13 +84,14 @@ async fn transaction(
         let now = silo.get(model, &[change.pk]).await.expect("a read").remove(0);
         let before = match change.kind {
             Kind::Insert => None,
-            Kind::Replace { stale: false } => now,
-            Kind::Replace { stale: true } => {
+            Kind::Replace { stale: false } | Kind::Delete { stale: false } => now,
+            Kind::Replace { stale: true } | Kind::Delete { stale: true } => {
                 first_seen.iter().find(|stored| stored.row.pk == change.pk).cloned()
             }
         };
         writes.push(match before {
             None => Write::insert(model, row),
+            Some(before) if matches!(change.kind, Kind::Delete { .. }) => Write::delete(model, before),
             Some(before) => Write::replace(model, before, row.fields),
         });
     }

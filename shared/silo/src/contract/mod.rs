@@ -12,6 +12,7 @@
 //!
 //! [`silo_contract!`]: crate::silo_contract
 
+pub mod deletions;
 pub mod imports;
 pub mod journal;
 pub mod keys;
@@ -73,6 +74,15 @@ macro_rules! silo_contract {
                 refuses_a_row_twice_in_one_transaction
                 replaces_only_what_was_read
                 racing_writers_lose_nothing
+            }
+            deletions {
+                deletes_a_row_whole
+                deletes_only_what_was_read
+                deletes_everything_together_or_nothing
+                a_deleted_row_gives_its_values_up_afterwards
+                deletes_many_rows_at_once
+                deletes_big_rows
+                no_primary_key_comes_back
             }
             sequences {
                 reserves_consecutive_keys

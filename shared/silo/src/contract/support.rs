@@ -71,6 +71,10 @@ pub(super) fn replace(model: &Model, before: &Stored, fields: Value) -> Write {
     Write::replace(model, before.clone(), object(fields))
 }
 
+pub(super) fn delete(model: &Model, before: &Stored) -> Write {
+    Write::delete(model, before.clone())
+}
+
 pub(super) fn transaction(writes: impl IntoIterator<Item = Write>) -> Transaction {
     Transaction { writes: writes.into_iter().collect(), chunk: None }
 }
