@@ -51,6 +51,7 @@ async fn measure(organizations: NonZeroU32) {
         scope: ImportScope::Organization,
         flags: ImportFlags::default(),
         filter: Filter::All,
+        clear: false,
         source_version: String::new(),
         now: jiff::Timestamp::now(),
         key: [7; 32],

@@ -63,6 +63,7 @@ fn request(scope: ImportScope, flags: ImportFlags) -> ImportRequest {
         scope,
         flags,
         filter: Filter::All,
+        clear: false,
         source_version: "1".to_owned(),
         now: "2026-02-03T04:05:06.789Z".parse().unwrap(),
         key: [7; 32],

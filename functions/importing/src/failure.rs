@@ -13,7 +13,7 @@ pub(crate) fn task_error(error: ImportError) -> TaskError {
         }
         ImportError::Read(error) => artifacts::refused_rows(error),
         ImportError::Open(error) => artifacts::refused_file(error.into()),
-        ImportError::Store { .. } | ImportError::Request { .. } => {
+        ImportError::Store { .. } | ImportError::Request { .. } | ImportError::NotEmpty { .. } => {
             TaskError::Broken { retryable: error.retryable(), source: error.into() }
         }
     }

@@ -81,6 +81,7 @@ impl<R, O: WriteObjects, K, S> Importing<R, O, K, S> {
                 hide_organizations: true,
             },
             filter: Filter::OrganizationSlugs(relocation.want_org_slugs.clone()),
+            clear: false,
             source_version,
             now: context.now,
             key: self.entropy.bytes(),

@@ -141,6 +141,7 @@ mod tests {
             scope: catalog::ImportScope::Organization,
             flags: ImportFlags::default(),
             filter: Filter::All,
+            clear: false,
             source_version: "1".to_owned(),
             now: pipeline::port::Clock::now(&stage.clock),
             key: [7; 32],

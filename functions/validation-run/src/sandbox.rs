@@ -107,6 +107,7 @@ where
             scope,
             flags: ImportFlags { overwrite_configs, ..ImportFlags::default() },
             filter,
+            clear: false,
             source_version,
             now: self.world.clock.now(),
             key: self.world.entropy.bytes(),

@@ -54,6 +54,7 @@ impl Instance {
             scope: ImportScope::Config,
             flags: ImportFlags::default(),
             filter: Filter::All,
+            clear: false,
             source_version: "1".to_owned(),
             now: "2025-01-02T03:04:05.678Z".parse().unwrap(),
             key: [7; 32],

@@ -125,6 +125,9 @@ impl CliError {
             Self::BuiltinOnly(_) => {
                 Some("leave --catalog out, and unset the environment variable RELOCATE_CATALOG")
             }
+            Self::Import { source: ImportError::NotEmpty { .. }, .. } => {
+                Some("leave --into away, or add --clear to import in place of what is there")
+            }
             Self::State { .. } => Some("give a global export, such as `relocate import` writes with --out"),
             Self::Read { .. }
             | Self::Write { .. }

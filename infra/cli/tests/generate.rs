@@ -34,6 +34,7 @@ fn import_into_nothing(file: &[u8], scope: ImportScope) -> ImportOutcome {
         scope,
         flags: ImportFlags::default(),
         filter: Filter::All,
+        clear: false,
         source_version: "1".to_owned(),
         now: "2026-01-02T03:04:05.678Z".parse().unwrap(),
         key: [7; 32],

@@ -235,6 +235,11 @@ impl Checker<'_> {
     /// Whether the fields of a row that is made have their values.
     fn made_whole(&self, automatic: &Automatic) -> Result<(), CatalogError> {
         let made = self.catalog.model(automatic.model);
+        if made.rules.contains(&Rule::KeepPkInGlobal) {
+            let problem =
+                format!("`{}` is made with it, so that its rows cannot keep primary keys", made.name);
+            return Err(self.fail(problem));
+        }
         for (field, value) in &automatic.fields {
             self.has_field(made, field)?;
             match value {

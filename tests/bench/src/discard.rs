@@ -30,6 +30,7 @@ pub(crate) fn import_sealed(file: &Path, private_key: &Path) -> Result<u64, Box<
         scope: ImportScope::Organization,
         flags: ImportFlags::default(),
         filter: Filter::All,
+        clear: false,
         source_version: String::new(),
         now: Timestamp::now(),
         key: [7; 32],

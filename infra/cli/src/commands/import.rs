@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use catalog::ImportScope;
 use futures::executor::block_on;
 use jiff::Timestamp;
 use report::{About, Report};
-use silo::ImportFlags;
+use silo::{Filter, ImportFlags};
 use transfer::findings::{Finding, Instance};
 use transfer::import::{ImportError, ImportRequest, Proceed, Watch, import};
 use uuid::Uuid;
@@ -51,6 +52,9 @@ pub(crate) struct Args {
     /// Let organisations arrive pending approval
     #[arg(long)]
     hide_organizations: bool,
+    /// Empty the instance first: a global import starts from nothing
+    #[arg(long)]
+    clear: bool,
     /// The import's uuid; without it a new one
     #[arg(long, value_name = "UUID")]
     import_uuid: Option<Uuid>,
@@ -95,6 +99,14 @@ pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> 
 }
 
 fn request(args: &Args) -> Result<ImportRequest, CliError> {
+    let scope = ImportScope::from(args.scope);
+    let filter = args.filter.read()?;
+    if args.clear && scope != ImportScope::Global {
+        return Err(CliError::Usage("--clear goes with a global import alone".to_owned()));
+    }
+    if filter != Filter::All && scope == ImportScope::Global {
+        return Err(CliError::Usage("a global import takes everything: it has no filters".to_owned()));
+    }
     // A seed decides the uuid too, unless that is given.
     let key = args.seed.map_or_else(entropy::random, |seed| Ok(entropy::import_key(seed)))?;
     let minted = match args.seed {
@@ -103,13 +115,14 @@ fn request(args: &Args) -> Result<ImportRequest, CliError> {
     };
     Ok(ImportRequest {
         import: args.import_uuid.unwrap_or(minted),
-        scope: args.scope.into(),
+        scope,
         flags: ImportFlags {
             merge_users: args.merge_users,
             overwrite_configs: args.overwrite_configs,
             hide_organizations: args.hide_organizations,
         },
-        filter: args.filter.read()?,
+        filter,
+        clear: args.clear,
         // A rehearsal is never resumed, so that nothing has to tell this content from another.
         source_version: String::new(),
         now: Timestamp::now(),
@@ -134,7 +147,9 @@ fn finding(error: &ImportError) -> Finding {
         ImportError::Row { row, .. } => {
             (Instance { model: row.model.clone(), ordinal: row.ordinal }, row.source_pk)
         }
-        ImportError::Store { model, .. } => (Instance { model: model.clone(), ordinal: None }, None),
+        ImportError::NotEmpty { model } | ImportError::Store { model, .. } => {
+            (Instance { model: model.clone(), ordinal: None }, None)
+        }
         ImportError::Request { .. } | ImportError::Read(_) | ImportError::Open(_) => {
             (Instance { model: String::new(), ordinal: None }, None)
         }

@@ -287,3 +287,54 @@ fn a_global_export_takes_no_filter() {
       because an export in global scope takes everything: it can have no filter
     ");
 }
+
+/// A small instance, as it comes out of an import of everything.
+fn whole_instance() -> Folder {
+    let folder = Folder::new();
+    folder.run("generate all.json --orgs 2 --users 2 --projects 2 --instance").done();
+    folder.run("import global all.json --out copy.json").done();
+    folder
+}
+
+#[test]
+fn an_instance_is_copied_whole() {
+    let folder = whole_instance();
+    assert_eq!(folder.run("compare all.json copy.json").done(), "no findings\n");
+    let projects = |name: &str| {
+        let rows = folder.json(name);
+        let rows = rows.as_array().unwrap().iter().filter(|row| row["model"] == "sentry.project");
+        rows.map(|row| row["pk"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(projects("copy.json"), projects("all.json"));
+    folder.run("import global copy.json --out again.json").done();
+    assert_eq!(folder.run("compare copy.json again.json").done(), "no findings\n");
+}
+
+#[test]
+fn a_copy_takes_the_place_of_what_is_there_only_when_asked() {
+    let folder = whole_instance();
+    folder.run("generate other.json --orgs 1 --users 1 --projects 1 --instance --seed 3").done();
+    let run = folder.run("import global other.json --into copy.json --out after.json --findings-file found.json");
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    insta::assert_snapshot!(run.err, @"");
+    insta::assert_snapshot!(String::from_utf8(folder.read("found.json")).unwrap(), @"");
+    assert!(!folder.files().contains(&"after.json".to_owned()), "nothing was imported");
+
+    folder.run("import global other.json --into copy.json --clear --out after.json").done();
+    assert_eq!(folder.run("compare other.json after.json").done(), "no findings\n");
+}
+
+#[test]
+fn what_goes_with_other_imports_alone_is_wrong_use() {
+    let folder = whole_instance();
+    for (line, said) in [
+        ("import users all.json --clear", "error: --clear goes with a global import alone\n"),
+        (
+            "import global all.json --filter-org-slugs one",
+            "error: a global import takes everything: it has no filters\n",
+        ),
+    ] {
+        let run = folder.run(line);
+        assert_eq!((run.code, run.out.as_str(), run.err.as_str()), (2, "", said));
+    }
+}

@@ -4,6 +4,7 @@ use catalog::{Catalog, ImportScope, Model};
 use silo::ImportPlan;
 
 use super::fields::Defaults;
+use super::foresight::Foresight;
 use super::plan::PlannedPks;
 use super::random::RowRandom;
 
@@ -14,6 +15,8 @@ pub(crate) struct ImportContext<'a> {
     pub(crate) plan: &'a ImportPlan,
     /// The plan's time as rows have it.
     pub(crate) now: &'a str,
+    /// What is known of the file beforehand.
+    pub(crate) foresight: &'a Foresight,
 }
 
 impl<'a> ImportContext<'a> {
@@ -24,7 +27,7 @@ impl<'a> ImportContext<'a> {
 
     /// The primary keys that rows get.
     pub(crate) fn pks(&self) -> PlannedPks<'a> {
-        PlannedPks { catalog: self.catalog, plan: self.plan }
+        PlannedPks { catalog: self.catalog, plan: self.plan, foresight: self.foresight }
     }
 
     /// Where the random values of a row come from.

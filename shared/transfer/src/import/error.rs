@@ -7,9 +7,13 @@ use crate::rows::ReadError;
 
 /// The kinds of error that a batch can answer with (SPEC §7).
 ///
-/// All of them are part of the contract, so that findings read the same whoever wrote them. Here the file is cut into
-/// batches by the engine itself, which sends each to the silo of its model and skips what it does not know; it
-/// therefore never answers with `IncorrectSiloModeForModel`, `InvalidMinOrdinal`, `UnknownModel` or `UnexpectedModel`.
+/// All of them are part of the contract, so that findings read the same whoever wrote them. Five of them cannot arise
+/// here:
+/// - `InvalidMinOrdinal` and `UnexpectedModel`, because the engine itself cuts the file into batches: each begins at the
+///   ordinal of its first row, counted from 1, and ends where the model changes;
+/// - `IncorrectSiloModeForModel`, because it sends each batch to the silo of its model;
+/// - `UnknownModel`, because it skips and reports rows of models that the catalogue does not have;
+/// - `UnspecifiedScope`, because a request without a scope cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ImportErrorKind {
     /// What nobody foresaw.
@@ -20,7 +24,7 @@ pub enum ImportErrorKind {
     DeserializationFailed,
     /// The batch came to a silo that does not keep its model.
     IncorrectSiloModeForModel,
-    /// Two rows claim what only one may have.
+    /// Two rows claim what only one may have; or rows are where none may be.
     IntegrityError,
     /// A batch begins below row 1.
     InvalidMinOrdinal,
@@ -30,7 +34,7 @@ pub enum ImportErrorKind {
     UnknownModel,
     /// A batch holds a row of another model.
     UnexpectedModel,
-    /// The scope is missing or cannot be imported here.
+    /// The scope is missing.
     UnspecifiedScope,
     /// A value is not allowed.
     ValidationError,
@@ -68,6 +72,12 @@ pub enum ImportError {
         /// What is wrong.
         reason: String,
     },
+    /// The import is to start from empty tables, and they are not.
+    #[error("an import in global scope starts from empty tables, and {model} has rows")]
+    NotEmpty {
+        /// The first model that has rows.
+        model: String,
+    },
     /// The file cannot be read.
     #[error("the export cannot be read")]
     Read(#[from] ReadError),
@@ -96,6 +106,7 @@ impl ImportError {
     pub fn kind(&self) -> ImportErrorKind {
         match self {
             Self::Row { kind, .. } | Self::Request { kind, .. } => *kind,
+            Self::NotEmpty { .. } => ImportErrorKind::IntegrityError,
             Self::Read(_) => ImportErrorKind::DeserializationFailed,
             Self::Open(_) => ImportErrorKind::Unknown,
             Self::Store { .. } => ImportErrorKind::DatabaseError,
@@ -105,7 +116,7 @@ impl ImportError {
     /// Whether the same import may succeed when it is run again.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Row { .. } | Self::Request { .. } => false,
+            Self::Row { .. } | Self::Request { .. } | Self::NotEmpty { .. } => false,
             Self::Read(error) => error.retryable(),
             Self::Open(_) => true,
             Self::Store { source, .. } => source.retryable(),

@@ -9,9 +9,11 @@ mod batch_writer;
 mod batches;
 mod census;
 mod chunks;
+mod clearing;
 mod context;
 mod error;
 mod fields;
+mod foresight;
 mod importer;
 mod left_out;
 mod order;
@@ -43,6 +45,7 @@ pub use report::{
 };
 
 use context::ImportContext;
+use foresight::Foresight;
 use importer::Importer;
 pub(crate) use report::count_unknown;
 
@@ -129,24 +132,24 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
     request: &ImportRequest,
     watch: &mut impl Watch,
 ) -> Result<ImportOutcome, ImportError> {
-    if request.scope == ImportScope::Global {
-        let reason = "an import in Global scope is not offered yet";
-        return Err(ImportError::request(ImportErrorKind::UnspecifiedScope, reason));
-    }
-    if request.import.is_nil() {
-        return Err(ImportError::request(ImportErrorKind::MissingImportUUID, "it has no uuid"));
-    }
     let catalog = silos.cell.catalog();
-    if request.filter != Filter::All && catalog.tenancy().is_none() {
-        let reason = "its catalogue does not say what filters look at";
-        return Err(ImportError::request(ImportErrorKind::ValidationError, reason));
-    }
+    check_request(catalog, request)?;
     let mut reader = RowReader::new(source.open().map_err(ImportError::Open)?);
     let census = Census::take(catalog, &mut reader, &request.filter)?;
-    let plan = plan::plan(silos, &census, request).await.map_err(|source| store_error("the plan", source))?;
+    let foresight = if request.scope == ImportScope::Global {
+        let mut reader = RowReader::new(source.open().map_err(ImportError::Open)?);
+        let foresight = Foresight::read(catalog, &mut reader)?;
+        clearing::start_from_empty_tables(silos, request).await?;
+        foresight
+    } else {
+        Foresight::default()
+    };
+    let plan = plan::plan(silos, (&census, &foresight), request)
+        .await
+        .map_err(|source| store_error("the plan", source))?;
     check_same_import(&plan, request)?;
     let now = dates::text(plan.now);
-    let context = ImportContext { catalog, plan: &plan, now: &now };
+    let context = ImportContext { catalog, plan: &plan, now: &now, foresight: &foresight };
     let mut importer = Importer::new(silos, context, &census, chunks::load(silos, plan.import).await?);
     let mut finished = true;
     for pass in [Pass::Main, Pass::HeldBack] {
@@ -161,6 +164,23 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
 
 fn store_error(model: &str, source: StoreError) -> ImportError {
     ImportError::Store { model: model.to_owned(), source }
+}
+
+/// What is asked for must make sense, whatever the file and the instance are.
+fn check_request(catalog: &Catalog, request: &ImportRequest) -> Result<(), ImportError> {
+    let is_global = request.scope == ImportScope::Global;
+    let problem = if request.import.is_nil() {
+        (ImportErrorKind::MissingImportUUID, "it has no uuid")
+    } else if request.filter != Filter::All && catalog.tenancy().is_none() {
+        (ImportErrorKind::ValidationError, "its catalogue does not say what filters look at")
+    } else if request.filter != Filter::All && is_global {
+        (ImportErrorKind::ValidationError, "in global scope it takes everything, and no filter")
+    } else if request.clear && !is_global {
+        (ImportErrorKind::ValidationError, "only in global scope may it empty tables")
+    } else {
+        return Ok(());
+    };
+    Err(ImportError::request(problem.0, problem.1))
 }
 
 /// A plan is only good for the file, the scope, the flags and the filter it was made for.

@@ -46,6 +46,12 @@ impl<T: Copy + PartialEq> PkRuns<T> {
         true
     }
 
+    /// The lowest and the highest primary key.
+    pub(crate) fn bounds(&self) -> Option<(Pk, Pk)> {
+        let ((first, _), (_, run)) = (self.0.first_key_value()?, self.0.last_key_value()?);
+        Some((*first, run.last))
+    }
+
     /// Everything, by primary key.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Pk, i64, T)> + '_ {
         self.0.iter().flat_map(|(&first, &run)| {
@@ -78,6 +84,7 @@ mod tests {
             for pk in (-22..22).chain([Pk::MIN, Pk::MIN + 1, Pk::MAX - 2, Pk::MAX - 1, Pk::MAX]) {
                 prop_assert_eq!(runs.get(pk), plain.get(&pk).copied());
             }
+            prop_assert_eq!(runs.bounds(), plain.keys().next().copied().zip(plain.keys().next_back().copied()));
             let found: Vec<_> = runs.iter().map(|(pk, number, tag)| (pk, (number, tag))).collect();
             prop_assert_eq!(found, plain.into_iter().collect::<Vec<_>>());
         }

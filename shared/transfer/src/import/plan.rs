@@ -8,6 +8,7 @@ use silo::{Filter, ImportFlags, ImportPlan, PACKED_LIMIT, Pk, PkRange, Silo, Sil
 use uuid::Uuid;
 
 use super::census::Census;
+use super::foresight::Foresight;
 
 /// What is asked of an import.
 #[derive(Debug, Clone)]
@@ -20,6 +21,9 @@ pub struct ImportRequest {
     pub flags: ImportFlags,
     /// What it leaves out.
     pub filter: Filter,
+    /// Whether an import in Global scope, which starts from empty tables, empties them; otherwise it refuses an
+    /// instance that has rows. One that has begun never does so again.
+    pub clear: bool,
     /// Tells one content of the file from another.
     pub source_version: String,
     /// The time of the import; a resumed one keeps the time of its first start.
@@ -37,21 +41,21 @@ pub(crate) const TRANSACTION_BYTES_MAX: usize = 3_000_000;
 /// The plan of an import: the one that was recorded before, or a new one, recorded now.
 pub(crate) async fn plan<S: Silo>(
     silos: Silos<'_, S>,
-    census: &Census,
+    (census, foresight): (&Census, &Foresight),
     request: &ImportRequest,
 ) -> Result<ImportPlan, StoreError> {
     // The cell's record decides between two that start at once; control keeps a copy, so that its own
     // watermarks know which primary keys may still appear.
     let recorded = match silos.cell.plan(request.import).await? {
         Some(plan) => plan,
-        None => silos.cell.record_plan(&new_plan(silos, census, request).await?).await?,
+        None => silos.cell.record_plan(&new_plan(silos, (census, foresight), request).await?).await?,
     };
     silos.control.record_plan(&recorded).await
 }
 
 async fn new_plan<S: Silo>(
     silos: Silos<'_, S>,
-    census: &Census,
+    (census, foresight): (&Census, &Foresight),
     request: &ImportRequest,
 ) -> Result<ImportPlan, StoreError> {
     let catalog = silos.cell.catalog();
@@ -59,6 +63,12 @@ async fn new_plan<S: Silo>(
     for model in catalog.models() {
         let rows = if model.admitted_by(request.scope) { census.rows(model.id) } else { 0 };
         let automatic = automatic_rows(catalog, census, request.scope, model.id);
+        if let Some((start, last)) = foresight.kept_range(model.id) {
+            // The range is what rows may take, and not the rows alone: there may be gaps between them.
+            reserve_up_to(silos.of(model), model, last).await?;
+            ranges.insert(model.name.clone(), PkRange { start, rows, automatic: 0 });
+            continue;
+        }
         if rows + automatic > 0 {
             let start = silos.of(model).reserve(model, rows + automatic).await?;
             ranges.insert(model.name.clone(), PkRange { start, rows, automatic });
@@ -75,6 +85,15 @@ async fn new_plan<S: Silo>(
         transaction_items: TRANSACTION_ITEMS_MAX,
         ranges,
     })
+}
+
+/// Sets primary keys aside that rows bring along: what is reserved afterwards lies behind them.
+async fn reserve_up_to<S: Silo>(silo: &S, model: &Model, last: Pk) -> Result<(), StoreError> {
+    let first = silo.reserve(model, 1).await?;
+    match u64::try_from(last.saturating_sub(first)) {
+        Ok(more) if more > 0 => silo.reserve(model, more).await.map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// How many rows of a model may be made automatically with rows of the file.
@@ -96,17 +115,30 @@ fn makers(catalog: &Catalog, made: ModelId) -> impl Iterator<Item = &Model> {
 pub(crate) struct PlannedPks<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) plan: &'a ImportPlan,
+    pub(crate) foresight: &'a Foresight,
 }
 
 impl PlannedPks<'_> {
+    /// Whether the rows of a model have the primary keys that they have in the file.
+    pub(crate) fn keeps(&self, model: &Model) -> bool {
+        self.foresight.kept_range(model.id).is_some()
+    }
+
     /// The primary key of a row of the file.
     pub(crate) fn row(&self, model: &Model, ordinal: u64) -> Option<Pk> {
+        if self.keeps(model) {
+            return self.foresight.kept_pk(model.id, ordinal);
+        }
         let range = self.plan.ranges.get(&model.name)?;
         pk_at(range, ordinal.checked_sub(1)?)
     }
 
     /// The primary key of the row of `made` that is made with a row of the file.
     pub(crate) fn automatic(&self, made: &Model, maker: &Model, maker_ordinal: u64) -> Option<Pk> {
+        // What is made gets the primary key of the row of the file that will take its place, if that is known.
+        if let Some(successor) = self.foresight.successor(made.id, maker.id, maker_ordinal) {
+            return self.row(made, successor);
+        }
         let range = self.plan.ranges.get(&made.name)?;
         let before: u64 = makers(self.catalog, made.id)
             .take_while(|other| other.id != maker.id)
@@ -125,6 +157,9 @@ impl PlannedPks<'_> {
 
     /// The ordinal of the row of the file that got this primary key, if one could have got it.
     pub(crate) fn ordinal(&self, model: &Model, pk: Pk) -> Option<u64> {
+        if self.keeps(model) {
+            return self.foresight.keeper(model.id, pk);
+        }
         let range = self.plan.ranges.get(&model.name)?;
         let position = u64::try_from(pk.checked_sub(range.start)?).ok()?;
         (position < range.rows).then_some(position + 1)

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use catalog::ImportScope::{Config, Global, Organization, User};
+use catalog::ImportScope::{Config, Organization, User};
 use serde_json::{Value, json};
 use transfer::import::{ExportSource, ImportError, ImportErrorKind};
 
@@ -194,12 +194,6 @@ fn a_failing_store_is_a_database_error_that_passes() {
         assert!(cause.contains(&format!("call {call} failed")), "{cause}");
         assert!(!error.to_string().contains(&cause), "a message does not repeat its cause");
     }
-}
-
-#[test]
-fn a_scope_that_cannot_be_imported_here_is_named() {
-    let error = Instance::new().fail(&request(Global), [user(1, "bob")]);
-    assert_eq!(error.kind(), ImportErrorKind::UnspecifiedScope);
 }
 
 #[test]

@@ -50,12 +50,12 @@ pub(crate) fn without_numbers(catalog: &Catalog, state: &State) -> BTreeMap<Stri
         .collect()
 }
 
-fn chunks(silo: &MemorySilo, request: &ImportRequest) -> Vec<ImportChunk> {
+pub(crate) fn chunks(silo: &MemorySilo, request: &ImportRequest) -> Vec<ImportChunk> {
     block_on(silo.chunks(request.import, None, usize::MAX)).unwrap().items
 }
 
 /// Every chunk of control is in the cell too.
-fn assert_replicated(instance: &Instance, request: &ImportRequest) {
+pub(crate) fn assert_replicated(instance: &Instance, request: &ImportRequest) {
     let in_cell = chunks(&instance.cell, request);
     for chunk in chunks(&instance.control, request) {
         assert!(in_cell.contains(&chunk), "{:?} did not reach the cell", chunk.position());

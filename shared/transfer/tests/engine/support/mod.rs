@@ -2,6 +2,7 @@
 
 pub(crate) mod flaky;
 pub(crate) mod full;
+pub(crate) mod rounds;
 pub(crate) mod undoing;
 
 use std::sync::Arc;
@@ -138,6 +139,7 @@ pub(crate) fn request(scope: ImportScope) -> ImportRequest {
         scope,
         flags: ImportFlags::default(),
         filter: Filter::All,
+        clear: false,
         source_version: "1".to_owned(),
         now: "2026-01-02T03:04:05.678Z".parse().unwrap(),
         key: [7; 32],
