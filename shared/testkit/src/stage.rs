@@ -383,6 +383,7 @@ impl Stage {
                 hide_organizations: true,
             },
             filter,
+            clear: false,
             source_version: "1".to_owned(),
             now: self.clock.now(),
             key: [7; 32],

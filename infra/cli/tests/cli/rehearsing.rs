@@ -314,7 +314,8 @@ fn an_instance_is_copied_whole() {
 fn a_copy_takes_the_place_of_what_is_there_only_when_asked() {
     let folder = whole_instance();
     folder.run("generate other.json --orgs 1 --users 1 --projects 1 --instance --seed 3").done();
-    let run = folder.run("import global other.json --into copy.json --out after.json --findings-file found.json");
+    let run =
+        folder.run("import global other.json --into copy.json --out after.json --findings-file found.json");
     assert_eq!((run.code, run.out.as_str()), (2, ""));
     insta::assert_snapshot!(run.err, @"");
     insta::assert_snapshot!(String::from_utf8(folder.read("found.json")).unwrap(), @"");

@@ -1,6 +1,6 @@
 //! What configures an instance: kept, or overwritten when asked.
 
-use catalog::ImportScope::{Config, Organization, User};
+use catalog::ImportScope::{Config, Global, Organization, User};
 use serde_json::{Value, json};
 use silo::{ImportFlags, ImportKind};
 
@@ -100,4 +100,46 @@ fn a_role_that_is_there_is_given_to_imported_users() {
     ];
     instance.run(&request(Config), file);
     assert_eq!(instance.rows("sentry.userroleuser")[0].fields["role"], 50);
+}
+
+#[test]
+fn a_role_or_a_permission_alone_is_a_privilege() {
+    let grants = [
+        ("sentry.userroleuser", json!({ "user": 1, "role": 8 })),
+        ("sentry.userpermission", json!({ "user": 1, "permission": "users.admin" })),
+    ];
+    for (model, fields) in grants {
+        let instance = Instance::new();
+        instance.put("sentry.user", 1, json!({ "username": "granted" }));
+        instance.put("sentry.user", 2, json!({ "username": "other" }));
+        instance.put("sentry.userrole", 8, json!({ "name": "helper" }));
+        instance.put(model, 1, fields);
+        let exported = instance.export(Config);
+        let users: Vec<_> =
+            exported.iter().filter(|row| row.model == "sentry.user").map(|row| row.pk).collect();
+        assert_eq!(users, [1], "by {model}");
+    }
+}
+
+#[test]
+fn what_tells_instances_apart_stays_where_it_is() {
+    let keys = [
+        "sentry:install-id",
+        "sentry:latest_version",
+        "sentry:last_worker_ping",
+        "sentry:last_worker_version",
+        "mail.from",
+    ];
+    let instance = Instance::new();
+    for (pk, key) in (1..).zip(keys) {
+        for model in ["sentry.option", "sentry.controloption"] {
+            instance.put(model, pk, json!({ "key": key, "value": 1 }));
+        }
+    }
+    let keys_of = |rows: Vec<transfer::rows::FileRow>| {
+        let keys = rows.into_iter().map(|row| row.fields["key"].as_str().unwrap().to_owned());
+        keys.collect::<Vec<_>>()
+    };
+    assert_eq!(keys_of(instance.export(Config)), ["mail.from", "mail.from"]);
+    assert_eq!(keys_of(instance.export(Global)).len(), 2 * keys.len());
 }

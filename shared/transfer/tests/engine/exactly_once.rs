@@ -16,7 +16,7 @@ use transfer::import::{
 use crate::registrations::assert_agreed;
 use crate::support::flaky::{Moment, Wire, Wired, give_way};
 use crate::support::full::{file_rows, hostile};
-use crate::support::{Instance, MERGE, another, file, request, request_with, row, user};
+use crate::support::{Instance, MERGE, another, file, organization, request, request_with, row, team, user};
 
 type State = Vec<(String, Vec<Row>)>;
 
@@ -342,6 +342,25 @@ fn a_chunk_says_what_was_written() {
     assert_eq!(users.inserted_range(), Some((71, 71)), "merged users are not inserted");
     assert_eq!(users.identifiers, [(71, "bob".to_owned())].into());
     assert_eq!(instance.catalog.find("sentry.user").unwrap().silo, SiloKind::Control);
+}
+
+/// Only rows that were written count towards its last ordinal; what was inserted has a range only if anything was.
+#[test]
+fn a_chunk_counts_what_was_written() {
+    let instance = Instance::new();
+    instance.put("sentry.user", 70, json!({ "username": "eve" }));
+    let request = request_with(Organization, MERGE);
+    let teams = [(31, 5), (32, 99), (33, 5)].map(|(pk, of)| team(pk, of, &format!("t{pk}")));
+    instance.run(&request, [organization(5, "acme"), user(12, "eve")].into_iter().chain(teams));
+    let chunks = chunks(&instance.cell, &request);
+    let of = |model: &str| chunks.iter().find(|chunk| chunk.model == model).unwrap();
+    let users = of("sentry.user");
+    assert_eq!((users.min_ordinal, users.max_ordinal()), (1, 1));
+    assert_eq!((users.source_range(), users.inserted_range()), (Some((12, 12)), None), "none was inserted");
+    assert_eq!(users.identifiers, [].into());
+    let teams = of("sentry.team");
+    assert_eq!((teams.min_ordinal, teams.max_ordinal()), (1, 2), "the second of three was dropped");
+    assert_eq!((teams.source_range(), teams.inserted_range()), (Some((31, 33)), Some((1, 3))));
 }
 
 #[test]

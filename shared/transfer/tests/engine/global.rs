@@ -4,14 +4,17 @@ use catalog::ImportScope::{Config, Global, Organization};
 use futures::executor::block_on;
 use serde_json::{Value, json};
 use silo::{Filter, ImportKind, Pk, Silo, UniqueKey, Write};
-use transfer::import::{ImportError, ImportErrorKind, ImportRequest};
+use transfer::import::{DropReason, ImportError, ImportErrorKind, ImportRequest};
 
 use crate::exactly_once::{assert_replicated, assert_whole, chunks, race, without_numbers};
 use crate::registrations::assert_agreed;
 use crate::support::flaky::{Moment, Wire};
 use crate::support::full::{file_rows, hostile};
 use crate::support::rounds::rows;
-use crate::support::{Instance, another, file, organization, project, request, row, user, with};
+use crate::support::{
+    Instance, MERGE, another, dropped, file, organization, project, request, request_with, row, team, user,
+    with,
+};
 
 /// An import that empties the instance first.
 fn clearing() -> ImportRequest {
@@ -88,7 +91,7 @@ fn users_stay_who_they_are() {
         row(
             "sentry.userip",
             1,
-            json!({ "user": 5, "ip_address": "127.0.0.2", "first_seen": date, "last_seen": date }),
+            json!({ "user": 5, "ip_address": "127.0.0.2", "country_code": "PL", "region_code": "14", "first_seen": date, "last_seen": date }),
         ),
         row("sentry.savedsearch", 1, json!({ "name": "All", "query": "", "is_global": true })),
         row("sentry.apiapplication", 4, json!({ "client_id": "c", "client_secret": "s", "name": "n" })),
@@ -107,10 +110,88 @@ fn users_stay_who_they_are() {
     }
     let [ip] = instance.rows("sentry.userip").try_into().unwrap();
     assert_eq!((&ip.fields["first_seen"], &ip.fields["last_seen"]), (&json!(date), &json!(date)));
+    let codes = (&ip.fields["country_code"], &ip.fields["region_code"]);
+    assert_eq!(codes, (&Value::Null, &Value::Null), "where an address is has to be found out anew");
     assert_eq!(instance.rows("sentry.lostpasswordhash"), [], "nobody has to claim anything");
     for model in ["sentry.option", "sentry.savedsearch", "sentry.apiapplication", "sentry.apitoken"] {
         assert_eq!(outcome.report.models[model].inserted, 1, "{model}");
     }
+}
+
+#[test]
+fn an_address_from_which_nobody_can_come_is_refused() {
+    for address in ["", "256.0.0.1", "localhost", "::g"] {
+        let seen = row("sentry.userip", 3, json!({ "user": 5, "ip_address": address }));
+        let error = Instance::new().fail(&request(Global), [user(5, "bob"), seen]);
+        assert_eq!(error.kind(), ImportErrorKind::ValidationError, "{address}: {error}");
+        assert!(error.to_string().contains("at sentry.userip row 1 (primary key 3)"), "{error}");
+    }
+    let seen = row("sentry.userip", 3, json!({ "user": 5, "ip_address": "2001:db8::1" }));
+    Instance::new().run(&request(Global), [user(5, "bob"), seen]);
+}
+
+/// A file that has a user twice, with a flag that makes one of both: the second brings nothing along.
+#[test]
+fn what_belongs_to_a_merged_user_is_dropped() {
+    let of = |model: &str, pk: Pk, user: Pk, more: Value| with(row(model, pk, json!({ "user": user })), more);
+    let belongings = |user: Pk| {
+        [
+            of("sentry.userip", user, user, json!({ "ip_address": format!("10.0.0.{user}") })),
+            of("sentry.userpermission", user, user, json!({ "permission": "users.admin" })),
+            of("sentry.useroption", user, user, json!({ "key": "k", "value": "1" })),
+            of(
+                "sentry.useremail",
+                user,
+                user,
+                json!({ "email": format!("{user}@x"), "validation_hash": "h" }),
+            ),
+        ]
+    };
+    let mut rows = vec![user(1, "bob"), user(2, "bob")];
+    rows.extend(belongings(1).into_iter().zip(belongings(2)).flat_map(|(first, second)| [first, second]));
+    let instance = Instance::new();
+    let outcome = instance.run(&request_with(Global, MERGE), rows);
+    assert_eq!(instance.rows("sentry.user").len(), 1);
+    for model in ["sentry.userip", "sentry.userpermission", "sentry.useroption", "sentry.useremail"] {
+        assert_eq!(
+            dropped(&outcome, model),
+            [(2, DropReason::OwnerMerged { key: "user".to_owned() })],
+            "{model}"
+        );
+    }
+}
+
+#[test]
+fn targets_of_alerts_follow_their_users_and_teams() {
+    let query = json!({ "dataset": "events", "query": "", "aggregate": "count()", "time_window": 60, "resolution": 60 });
+    let action = |pk: Pk, target_type: u8, target: &str| {
+        let fields = json!({
+            "alert_rule_trigger": 1, "type": 0, "target_type": target_type, "target_identifier": target,
+        });
+        row("sentry.alertruletriggeraction", pk, fields)
+    };
+    let rows = [
+        organization(5, "acme"),
+        team(30, 5, "devs"),
+        user(40, "bob"),
+        row("sentry.snubaquery", 1, query),
+        row("sentry.alertrule", 1, json!({ "organization": 5, "snuba_query": 1, "name": "a" })),
+        row(
+            "sentry.alertruletrigger",
+            1,
+            json!({ "alert_rule": 1, "label": "critical", "alert_threshold": 1 }),
+        ),
+        action(1, 0, "40"),
+        action(2, 1, "40"),
+        action(3, 2, "30"),
+        action(4, 1, "30"),
+        action(5, 2, "40"),
+    ];
+    let instance = Instance::new();
+    instance.run(&request(Global), rows);
+    let actions = instance.rows("sentry.alertruletriggeraction");
+    let targets: Vec<&Value> = actions.iter().map(|action| &action.fields["target_identifier"]).collect();
+    assert_eq!(targets, [&json!("40"), &json!("1"), &json!("1"), &Value::Null, &Value::Null]);
 }
 
 #[test]
