@@ -1,6 +1,6 @@
 //! `generate`, `import` and `export`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Folder;
 
@@ -317,8 +317,16 @@ fn a_copy_takes_the_place_of_what_is_there_only_when_asked() {
     let run =
         folder.run("import global other.json --into copy.json --out after.json --findings-file found.json");
     assert_eq!((run.code, run.out.as_str()), (2, ""));
-    insta::assert_snapshot!(run.err, @"");
-    insta::assert_snapshot!(String::from_utf8(folder.read("found.json")).unwrap(), @"");
+    insta::assert_snapshot!(run.err, @r"
+    error: other.json cannot be imported
+      because an import in global scope starts from empty tables, and sentry.controloption has rows
+      try: leave --into away, or add --clear to import in place of what is there
+    ");
+    let [found] = folder.json("found.json").as_array().unwrap().clone().try_into().unwrap();
+    assert_eq!(
+        (&found["kind"], &found["on"]["model"]),
+        (&json!("IntegrityError"), &json!("sentry.controloption"))
+    );
     assert!(!folder.files().contains(&"after.json".to_owned()), "nothing was imported");
 
     folder.run("import global other.json --into copy.json --clear --out after.json").done();
