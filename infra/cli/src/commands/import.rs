@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use catalog::ImportScope;
 use futures::executor::block_on;
 use jiff::Timestamp;
 use report::{About, Report};
-use silo::{Filter, ImportFlags};
+use silo::ImportFlags;
 use transfer::findings::{Finding, Instance};
 use transfer::import::{ImportError, ImportRequest, Proceed, Watch, import};
 use uuid::Uuid;
@@ -99,14 +98,6 @@ pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> 
 }
 
 fn request(args: &Args) -> Result<ImportRequest, CliError> {
-    let scope = ImportScope::from(args.scope);
-    let filter = args.filter.read()?;
-    if args.clear && scope != ImportScope::Global {
-        return Err(CliError::Usage("--clear goes with a global import alone".to_owned()));
-    }
-    if filter != Filter::All && scope == ImportScope::Global {
-        return Err(CliError::Usage("a global import takes everything: it has no filters".to_owned()));
-    }
     // A seed decides the uuid too, unless that is given.
     let key = args.seed.map_or_else(entropy::random, |seed| Ok(entropy::import_key(seed)))?;
     let minted = match args.seed {
@@ -115,13 +106,13 @@ fn request(args: &Args) -> Result<ImportRequest, CliError> {
     };
     Ok(ImportRequest {
         import: args.import_uuid.unwrap_or(minted),
-        scope,
+        scope: args.scope.into(),
         flags: ImportFlags {
             merge_users: args.merge_users,
             overwrite_configs: args.overwrite_configs,
             hide_organizations: args.hide_organizations,
         },
-        filter,
+        filter: args.filter.read()?,
         clear: args.clear,
         // A rehearsal is never resumed, so that nothing has to tell this content from another.
         source_version: String::new(),

@@ -336,14 +336,15 @@ fn a_copy_takes_the_place_of_what_is_there_only_when_asked() {
 #[test]
 fn what_goes_with_other_imports_alone_is_wrong_use() {
     let folder = whole_instance();
-    for (line, said) in [
-        ("import users all.json --clear", "error: --clear goes with a global import alone\n"),
+    for (line, why) in [
+        ("import users all.json --clear", "in global scope alone may it clear the instance"),
         (
             "import global all.json --filter-org-slugs one",
-            "error: a global import takes everything: it has no filters\n",
+            "in global scope it takes everything: it can have no filter",
         ),
     ] {
         let run = folder.run(line);
-        assert_eq!((run.code, run.out.as_str(), run.err.as_str()), (2, "", said));
+        let said = format!("error: all.json cannot be imported\n  because the import cannot run: {why}\n");
+        assert_eq!((run.code, run.out.as_str(), run.err), (2, "", said));
     }
 }

@@ -174,9 +174,9 @@ fn check_request(catalog: &Catalog, request: &ImportRequest) -> Result<(), Impor
     } else if request.filter != Filter::All && catalog.tenancy().is_none() {
         (ImportErrorKind::ValidationError, "its catalogue does not say what filters look at")
     } else if request.filter != Filter::All && is_global {
-        (ImportErrorKind::ValidationError, "in global scope it takes everything, and no filter")
+        (ImportErrorKind::ValidationError, "in global scope it takes everything: it can have no filter")
     } else if request.clear && !is_global {
-        (ImportErrorKind::ValidationError, "only in global scope may it empty tables")
+        (ImportErrorKind::ValidationError, "in global scope alone may it clear the instance")
     } else {
         return Ok(());
     };
