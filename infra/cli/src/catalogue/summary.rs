@@ -157,7 +157,7 @@ impl fmt::Display for CatalogSummary<'_> {
         }
         match &self.tenancy {
             Some(tenancy) => write!(out, "\n{tenancy}")?,
-            None => writeln!(out, "\nThere is no [tenancy]: nothing can be filtered or exported.")?,
+            None => writeln!(out, "\nThere is no [tenancy]: nothing can be filtered.")?,
         }
         match &self.handover {
             Some(handover) => write!(out, "\n{handover}"),

@@ -45,7 +45,7 @@ fn a_catalogue_that_holds_says_what_is_in_it() {
       library.card                number when lost is false
         reader          -> library.reader?, set-null
 
-    There is no [tenancy]: nothing can be filtered or exported.
+    There is no [tenancy]: nothing can be filtered.
 
     There is no [handover]: no cell can work with it.
     ");
