@@ -100,6 +100,7 @@ fn request(flags: ImportFlags) -> ImportRequest {
         scope: ImportScope::Config,
         flags,
         filter: Filter::All,
+        clear: false,
         source_version: String::new(),
         now: "2026-01-02T03:04:05.678Z".parse().unwrap(),
         key: [7; 32],
