@@ -87,8 +87,7 @@ fn two_runs_of_one_import_leave_what_it_takes_to_undo_it() {
         undisturbed.import(&file, &request).unwrap();
         let entries = |instance: &Instance| {
             let left = Left::of(&request, instance);
-            let positions = left.journal().map(JournalEntry::position).collect::<Vec<_>>();
-            positions
+            left.journal().map(JournalEntry::position).collect::<Vec<_>>()
         };
         for seed in 0..RACES {
             let instance = configured();
