@@ -267,8 +267,6 @@ pub enum Queue {
     Validation,
     /// Mails to send.
     Mail,
-    /// Runs that ended in a way nobody foresaw.
-    Failures,
 }
 
 /// Sends messages.

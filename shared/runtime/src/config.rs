@@ -74,7 +74,6 @@ pub fn queue_variable(queue: Queue) -> String {
         Queue::Task(task) => format!("QUEUE_{}", task.name().to_uppercase()),
         Queue::Validation => "QUEUE_VALIDATION_RUN".to_owned(),
         Queue::Mail => "QUEUE_MAIL".to_owned(),
-        Queue::Failures => "QUEUE_FAILURES".to_owned(),
     }
 }
 
@@ -213,7 +212,7 @@ impl Config {
 /// Every queue there is.
 pub fn queues() -> impl Iterator<Item = Queue> {
     let tasks = OrderedTask::ALL.iter().copied().map(Queue::Task);
-    tasks.chain([Queue::Validation, Queue::Mail, Queue::Failures])
+    tasks.chain([Queue::Validation, Queue::Mail])
 }
 
 struct Env(BTreeMap<String, String>);

@@ -15,6 +15,7 @@ have no unique values in common, such as those of `acme(slug)`, or in two cells.
 import json
 import re
 import zlib
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class _View:
     imported: dict[str, Item]
     names: Mapping[str, str]
     given: set[str]
+    # The same, so that what begins with something is found by halving.
+    given_in_order: list[str] = field(repr=False)
     started: datetime
     ranges: dict[str, range] = field(repr=False)
 
@@ -87,7 +90,8 @@ class _View:
         assert "PLAN" in imported, f"relocation {uuid} has not come to its import"
         plan = _content(imported["PLAN"])
         ranges = {model: _range(reserved) for model, reserved in plan["ranges"].items()}
-        return cls(uuid, imported, names, set(_strings(export)), _time(plan["now"]), ranges)
+        given = set(_strings(export))
+        return cls(uuid, imported, names, given, sorted(given), _time(plan["now"]), ranges)
 
     def plan(self) -> Item:
         """What was planned, but for the values of this import alone."""
@@ -162,9 +166,13 @@ class _View:
         if SUBSCRIPTION.fullmatch(text):
             return "<n>/<32>"
         suffixed = SUFFIX.fullmatch(text)
-        if suffixed and any(one.startswith(suffixed[1]) for one in self.given):
+        if suffixed and self._begins_given(suffixed[1]):
             return f"{self._named(suffixed[1])}-<{len(suffixed[2])}>"
         return RANDOM.sub(lambda run: f"<{len(run[0])}>", self._named(text))
+
+    def _begins_given(self, text: str) -> bool:
+        at = bisect_left(self.given_in_order, text)
+        return at < len(self.given_in_order) and self.given_in_order[at].startswith(text)
 
     def _named(self, text: str) -> str:
         for name, word in {self.uuid: "<uuid>", **self.names}.items():
