@@ -37,9 +37,10 @@ struct State {
     journal: Vec<JournalEntry>,
 }
 
-/// An export of two organisations.
+/// An export of two organisations, and of the configuration of the instance that they were on.
 fn export() -> (Generator, Vec<u8>) {
-    let generator = Generator::new(Catalog::builtin(), Blueprint::new(NonZeroU32::new(2).unwrap())).unwrap();
+    let blueprint = Blueprint { instance: true, ..Blueprint::new(NonZeroU32::new(2).unwrap()) };
+    let generator = Generator::new(Catalog::builtin(), blueprint).unwrap();
     let file = generator.write(Vec::new(), || {}).unwrap();
     (generator, file)
 }

@@ -3,8 +3,8 @@
 //! With the plan and the chunks of a silo, its journal names every row that an import and the tasks after it
 //! inserted there, and the original of every row that they changed:
 //!
-//! - Inserted is what a chunk maps as such; what has a primary key that the plan set aside for rows made with others,
-//!   and is there; and what an entry says was added.
+//! - Inserted is what has a primary key that the plan set aside, and is there; what a chunk maps as inserted; and what
+//!   an entry says was added.
 //! - A row that is none of these had, before the import, the fields of its first entry. An image counts for more than
 //!   a chunk: what a file replaces by a rule counts as inserted for those who ask where a row went.
 //! - Nobody else has changed the row since if its revision is one more than that of its last entry.
@@ -85,10 +85,7 @@ impl ImportPlan {
     /// Whether the primary key alone says that this import inserted the row.
     fn tells_of(&self, model: &str, write: &Write) -> bool {
         let pk = write.row().pk;
-        self.ranges.get(model).is_some_and(|range| match write.before() {
-            None => range.is_automatic(pk),
-            Some(_) => range.contains(pk),
-        })
+        self.ranges.get(model).is_some_and(|range| range.contains(pk))
     }
 }
 
@@ -104,17 +101,8 @@ impl ImportChunk {
 impl PkRange {
     /// Whether the primary key was set aside.
     pub fn contains(&self, pk: Pk) -> bool {
-        self.offset(pk).is_some_and(|offset| offset < self.rows.saturating_add(self.automatic))
-    }
-
-    /// Whether the primary key was set aside for rows made with others, which no chunk maps unless a row of the file
-    /// takes one over.
-    pub fn is_automatic(&self, pk: Pk) -> bool {
-        self.contains(pk) && self.offset(pk).is_some_and(|offset| offset >= self.rows)
-    }
-
-    fn offset(&self, pk: Pk) -> Option<u64> {
-        u64::try_from(pk.checked_sub(self.start)?).ok()
+        let offset = pk.checked_sub(self.start).and_then(|offset| u64::try_from(offset).ok());
+        offset.is_some_and(|offset| offset < self.rows.saturating_add(self.automatic))
     }
 }
 
@@ -176,7 +164,7 @@ mod tests {
             ("the last that was set aside", insert(option, 107), true, true),
             ("behind what was set aside", insert(option, 108), false, false),
             ("in front of what was set aside", insert(option, 99), false, false),
-            ("a row of the file", insert(option, 100), false, true),
+            ("a row of the file", insert(option, 100), true, true),
             ("a row of the file that keeps its primary key", insert(option, 7), false, true),
             ("a row that the chunk does not map as inserted", insert(option, 8), false, false),
             ("a row of a model of which nothing was set aside", insert(relay, 105), false, false),
@@ -200,7 +188,7 @@ mod tests {
     #[test]
     fn ranges_end_where_numbers_do() {
         let last = PkRange { start: Pk::MAX - 1, rows: u64::MAX, automatic: u64::MAX };
-        assert!(last.contains(Pk::MAX) && !last.is_automatic(Pk::MAX) && !last.contains(Pk::MIN));
+        assert!(last.contains(Pk::MAX) && !last.contains(Pk::MIN));
         let none = PkRange { start: 1, rows: 0, automatic: 0 };
         assert!(!none.contains(1) && !none.contains(0));
     }

@@ -22,7 +22,7 @@ pub use intercepted::{Intercept, Intercepted};
 pub use journal::{JournalEntry, JournalPosition};
 pub use memory::{LoadError, MemorySilo};
 pub use row::{Fields, Pk, Row, Stored};
-pub use store::{Page, Silo, Silos, Transaction, Write};
+pub use store::{Page, Silo, Silos, TRANSACTION_ITEMS_LIMIT, Transaction, Write};
 #[cfg(feature = "traces")]
 pub use traces::Traces;
 pub use unique::{UniqueKey, ValueHash};

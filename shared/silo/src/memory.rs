@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use crate::{
     ChunkPosition, Conflict, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk, Row, Silo,
-    StoreError, StoreErrorKind, Stored, Taken, Transaction, UniqueKey, Write, WriteError, fits,
+    StoreError, StoreErrorKind, Stored, TRANSACTION_ITEMS_LIMIT, Taken, Transaction, UniqueKey, Write,
+    WriteError, fits,
 };
 
 /// Rows, indexes and import records in ordinary maps behind one lock.
@@ -308,6 +309,10 @@ impl Silo for MemorySilo {
         }
         if transaction.contradicts_itself() {
             let action = "writing a row or unique value twice in one transaction";
+            return Err(StoreError::new(StoreErrorKind::Refused, action).into());
+        }
+        if transaction.items(&self.catalog) > TRANSACTION_ITEMS_LIMIT {
+            let action = "writing a transaction of more items than a store takes";
             return Err(StoreError::new(StoreErrorKind::Refused, action).into());
         }
         let items = self.items(transaction);

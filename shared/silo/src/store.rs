@@ -30,7 +30,25 @@ pub struct Transaction {
     pub chunk: Option<ImportChunk>,
 }
 
+/// The most items that one transaction changes: as many as DynamoDB takes (DESIGN §4).
+pub const TRANSACTION_ITEMS_LIMIT: usize = 100;
+
 impl Transaction {
+    /// How many items this changes: rows, unique values that are taken or given up, what a journal tells of the rows,
+    /// and the chunk. A store refuses more than [`TRANSACTION_ITEMS_LIMIT`].
+    pub fn items(&self, catalog: &Catalog) -> usize {
+        let mut values: HashSet<UniqueKey> = HashSet::new();
+        for write in &self.writes {
+            let given_up =
+                write.before().map(|before| UniqueKey::of(catalog.model(write.model()), &before.row.fields));
+            let (given_up, taken) = (given_up.unwrap_or_default(), write.takes());
+            values.extend(taken.iter().filter(|key| !given_up.contains(key)).cloned());
+            values.extend(given_up.into_iter().filter(|key| !taken.contains(key)));
+        }
+        let entries = self.writes.iter().filter(|write| write.journal().is_some()).count();
+        self.writes.len() + values.len() + entries + usize::from(self.chunk.is_some())
+    }
+
     /// Whether two changes are of the same row, or leave two rows with the same unique value.
     pub fn contradicts_itself(&self) -> bool {
         let (mut rows, mut values) = (HashSet::new(), HashSet::new());

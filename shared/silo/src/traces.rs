@@ -64,12 +64,12 @@ impl Traces {
         Ok(undone)
     }
 
-    /// Whether the chunks or the plan say that the import inserted a row that is there.
+    /// Whether the plan or the chunks say that the import inserted a row that is there.
     fn inserted(&self, model: &Model, pk: Pk) -> bool {
         let of_model = self.chunks.iter().filter(|chunk| chunk.model == model.name);
         let mut mapped = of_model.flat_map(|chunk| &chunk.mapped);
         let range = self.plan.as_ref().and_then(|plan| plan.ranges.get(&model.name));
-        range.is_some_and(|range| range.is_automatic(pk))
+        range.is_some_and(|range| range.contains(pk))
             || mapped.any(|row| row.pk == pk && row.kind == ImportKind::Inserted)
     }
 

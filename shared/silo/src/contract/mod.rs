@@ -68,6 +68,7 @@ macro_rules! silo_contract {
             transactions {
                 writes_everything_together
                 writes_a_hundred_items
+                refuses_more_items_than_there_is_room_for
                 writes_nothing
                 names_every_conflict_and_writes_nothing
                 a_primary_key_is_taken_once

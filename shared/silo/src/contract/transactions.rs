@@ -8,7 +8,10 @@ use super::support::{
     organization, read, replace, row, transaction, write,
 };
 use crate::memory::give_way;
-use crate::{Conflict, Pk, Silo, StoreErrorKind, Taken, Transaction, UniqueKey, Write, WriteError};
+use crate::{
+    Conflict, Pk, Silo, StoreErrorKind, TRANSACTION_ITEMS_LIMIT, Taken, Transaction, UniqueKey, Write,
+    WriteError,
+};
 
 /// Rows of several models, their unique values and the chunk are there together.
 pub async fn writes_everything_together(silo: &impl Silo) -> Outcome {
@@ -46,6 +49,18 @@ pub async fn writes_a_hundred_items(silo: &impl Silo) -> Outcome {
     silo.write(&batch).await?;
     let pks: Vec<Pk> = (230..279).collect();
     ensure!(silo.get(model, &pks).await?.iter().all(Option::is_some), "a row of the transaction is missing");
+    Ok(())
+}
+
+/// One item more than a transaction may have, and nothing of it is written.
+pub async fn refuses_more_items_than_there_is_room_for(silo: &impl Silo) -> Outcome {
+    let model = model(silo, "sentry.organization")?;
+    let rows = (1..=50).map(|pk| insert(model, organization(pk, &format!("o-{pk}"))));
+    let batch =
+        Transaction { writes: rows.collect(), chunk: Some(chunk(import(1), "sentry.organization", 1, 50)) };
+    ensure_eq!(batch.items(silo.catalog()), TRANSACTION_ITEMS_LIMIT + 1, "the items of the transaction");
+    ensure_eq!(refusal(silo.write(&batch).await), Some(StoreErrorKind::Refused), "101 items");
+    ensure!(!is_there(silo, model, 1).await?, "a row of a refused transaction");
     Ok(())
 }
 
@@ -118,11 +133,11 @@ pub async fn a_primary_key_is_taken_once(silo: &impl Silo) -> Outcome {
 pub async fn refuses_a_row_twice_in_one_transaction(silo: &impl Silo) -> Outcome {
     let model = model(silo, "sentry.organization")?;
     let writes = [insert(model, organization(1, "one")), insert(model, organization(1, "two"))];
-    let kind = match silo.write(&transaction(writes)).await {
-        Err(WriteError::Store(error)) => Some(error.kind),
-        _ => None,
-    };
-    ensure_eq!(kind, Some(StoreErrorKind::Refused), "the same row twice");
+    ensure_eq!(
+        refusal(silo.write(&transaction(writes)).await),
+        Some(StoreErrorKind::Refused),
+        "the same row twice"
+    );
     ensure!(!is_there(silo, model, 1).await?, "a row of a refused transaction");
     Ok(())
 }
@@ -180,4 +195,12 @@ pub async fn racing_writers_lose_nothing(silo: &impl Silo) -> Outcome {
     let counted = read(silo, model, 1).await?.row;
     ensure_eq!(counted, row(1, json!({ "key": "k", "value": 8 })), "8 increments");
     Ok(())
+}
+
+/// How a store refused a transaction, whatever it holds.
+fn refusal(written: Result<(), WriteError>) -> Option<StoreErrorKind> {
+    match written {
+        Err(WriteError::Store(error)) => Some(error.kind),
+        _ => None,
+    }
 }
