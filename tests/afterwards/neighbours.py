@@ -63,6 +63,10 @@ CALLS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
         "dynamodb",
         lambda c, arn: c.batch_get_item(RequestItems={table(arn): {"Keys": [NOBODY]}}),
     ),
+    "dynamodb:BatchWriteItem": (
+        "dynamodb",
+        lambda c, arn: c.batch_write_item(RequestItems={table(arn): [{"DeleteRequest": {"Key": NOBODY}}]}),
+    ),
     "dynamodb:Query": ("dynamodb", query),
     "dynamodb:PutItem": (
         "dynamodb",

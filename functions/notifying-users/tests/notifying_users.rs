@@ -179,7 +179,7 @@ async fn the_journal_tells_of_claims_that_did_not_come_with_the_import() {
         mapped: pks.iter().map(|pk| Mapped { source: *pk, pk: *pk, kind: ImportKind::Inserted }).collect(),
         identifiers: BTreeMap::new(),
     };
-    stage.cell.silo.replicate_chunk(&chunk).await.unwrap();
+    stage.cell.silo.replicate_chunks(&[chunk]).await.unwrap();
     assert_eq!(run(&stage).await, Handled::Done);
 
     let journal = stage.journal().await;

@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Delete, KeysAndAttributes, Put, ReturnConsumedCapacity, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, CancellationReason, Delete, KeysAndAttributes, Put, PutRequest, ReturnConsumedCapacity,
+    ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, WriteRequest,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -26,6 +26,7 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 pub(crate) const IS_FREE: &str = "attribute_not_exists(pk)";
 
 const BATCH_GET_ITEM: &str = "BatchGetItem";
+const BATCH_WRITE_ITEM: &str = "BatchWriteItem";
 const DELETE_ITEM: &str = "DeleteItem";
 const GET_ITEM: &str = "GetItem";
 const PUT_ITEM: &str = "PutItem";
@@ -35,9 +36,11 @@ const UPDATE_ITEM: &str = "UpdateItem";
 
 /// The most keys that one `BatchGetItem` takes.
 const BATCH: usize = 100;
+/// The most items that one `BatchWriteItem` takes.
+const WRITE_BATCH: usize = 25;
 /// How many `BatchGetItem` of one call are under way at once.
 const CONCURRENT_BATCHES: usize = 4;
-/// How often keys that DynamoDB did not get to are asked for.
+/// How often what DynamoDB did not get to is asked for.
 const TRIES: u32 = 8;
 /// The longest wait before the second try; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -185,6 +188,35 @@ impl Table {
         let answer = request.send().await.map_err(|error| ServiceError::new(PUT_ITEM, error))?;
         self.meter.consumed(PUT_ITEM, &answer.consumed_capacity);
         Ok(())
+    }
+
+    /// Writes items whatever is there, many at a time. When it fails, some may be written.
+    pub(crate) async fn put_many(&self, items: Vec<Item>) -> Result<(), ServiceError> {
+        let malformed = |error| ServiceError::malformed(BATCH_WRITE_ITEM, error);
+        let put = |item| PutRequest::builder().set_item(Some(item)).build();
+        let puts = items.into_iter().map(put).collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+        let puts: Vec<WriteRequest> =
+            puts.into_iter().map(|put| WriteRequest::builder().put_request(put).build()).collect();
+        for batch in puts.chunks(WRITE_BATCH) {
+            self.put_batch(batch.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_batch(&self, mut puts: Vec<WriteRequest>) -> Result<(), ServiceError> {
+        for tries in 0..TRIES {
+            pause(tries).await;
+            self.meter.request(BATCH_WRITE_ITEM);
+            let request = self.client.batch_write_item().request_items(&self.name, puts);
+            let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let answer = request.send().await.map_err(|error| ServiceError::new(BATCH_WRITE_ITEM, error))?;
+            self.meter.consumed(BATCH_WRITE_ITEM, answer.consumed_capacity());
+            puts = answer.unprocessed_items.into_iter().flatten().flat_map(|(_, left)| left).collect();
+            if puts.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(ServiceError::answered(BATCH_WRITE_ITEM, "ProvisionedThroughputExceeded"))
     }
 
     /// Removes an item, if there is one.

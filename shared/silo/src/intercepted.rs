@@ -121,8 +121,8 @@ where
         self.between.call(self.silo.chunks(import, after, limit)).await
     }
 
-    async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
-        self.between.call(self.silo.replicate_chunk(chunk)).await
+    async fn replicate_chunks(&self, chunks: &[ImportChunk]) -> Result<(), StoreError> {
+        self.between.call(self.silo.replicate_chunks(chunks)).await
     }
     async fn journal(
         &self,

@@ -370,14 +370,11 @@ impl Silo for MemorySilo {
         Ok(page(entries, limit, JournalEntry::position))
     }
 
-    async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
+    async fn replicate_chunks(&self, chunks: &[ImportChunk]) -> Result<(), StoreError> {
         let mut state = self.lock();
-        state
-            .chunks
-            .entry(chunk.import)
-            .or_default()
-            .entry(chunk.position())
-            .or_insert_with(|| chunk.clone());
+        for chunk in chunks {
+            state.chunks.entry(chunk.import).or_default().insert(chunk.position(), chunk.clone());
+        }
         Ok(())
     }
 }

@@ -215,8 +215,10 @@ pub trait Silo: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Page<ImportChunk, ChunkPosition>, StoreError>> + Send;
 
-    /// Keeps a copy of a chunk of another silo; one that is there already stays.
-    fn replicate_chunk(&self, chunk: &ImportChunk) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Keeps copies of chunks of another silo. They need not all be there when it fails; doing it again is harmless,
+    /// because the chunk of a batch never changes.
+    fn replicate_chunks(&self, chunks: &[ImportChunk])
+    -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The journal of an import in the order of its positions, behind `after`, at most `limit` entries.
     fn journal(

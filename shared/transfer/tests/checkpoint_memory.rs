@@ -134,7 +134,7 @@ impl Silo for Endless {
         refused()
     }
 
-    async fn replicate_chunk(&self, _: &ImportChunk) -> Result<(), StoreError> {
+    async fn replicate_chunks(&self, _: &[ImportChunk]) -> Result<(), StoreError> {
         refused()
     }
 

@@ -147,7 +147,7 @@ impl Silo for Discarding {
         Ok(nothing())
     }
 
-    async fn replicate_chunk(&self, _: &ImportChunk) -> Result<(), StoreError> {
+    async fn replicate_chunks(&self, _: &[ImportChunk]) -> Result<(), StoreError> {
         Ok(())
     }
     async fn journal(

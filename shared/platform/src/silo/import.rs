@@ -62,15 +62,12 @@ impl DynamoSilo {
         Ok(Page { items: chunks, next })
     }
 
-    pub(super) async fn write_replica(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
-        let action = || {
-            format!(
-                "keeping a replica of chunk {} {} of import {}",
-                chunk.model, chunk.min_ordinal, chunk.import
-            )
-        };
-        let item = record(action(), keys::chunk(chunk.import, &chunk.position()), chunk)?;
-        self.table.put_if(item, &Condition::new(IS_FREE, [])).await.map(drop).map_err(failed(action()))
+    pub(super) async fn write_replicas(&self, chunks: &[ImportChunk]) -> Result<(), StoreError> {
+        let action = || format!("keeping replicas of {} chunks", chunks.len());
+        let replica =
+            |chunk: &ImportChunk| record(action(), keys::chunk(chunk.import, &chunk.position()), chunk);
+        let items = chunks.iter().map(replica).collect::<Result<Vec<_>, _>>()?;
+        self.table.put_many(items).await.map_err(failed(action()))
     }
 }
 

@@ -7,8 +7,8 @@ mod read;
 mod sequence;
 mod write;
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -17,6 +17,7 @@ use silo::{
     ChunkPosition, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk, Silo, StoreError,
     StoreErrorKind, Stored, Transaction, UniqueKey, WriteError,
 };
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::keys;
@@ -32,9 +33,13 @@ use crate::{Meter, ServiceError};
 pub struct DynamoSilo {
     table: Table,
     catalog: Arc<Catalog>,
-    /// The blocks that are known to be listed: listing is for ever, so that this never goes stale.
-    listed: Mutex<HashSet<(ModelId, Pk)>>,
+    /// The blocks that are listed or being listed: listing is for ever, so that this never goes stale, and batches that
+    /// are written at once do not each list the block that they share.
+    listed: Mutex<HashMap<(ModelId, Pk), Listing>>,
 }
+
+/// Whether a block is listed, shared by all who need it to be.
+type Listing = Arc<OnceCell<()>>;
 
 impl DynamoSilo {
     /// The silo in the table of this name.
@@ -52,8 +57,9 @@ impl DynamoSilo {
         self.table.meter()
     }
 
-    fn listed(&self) -> MutexGuard<'_, HashSet<(ModelId, Pk)>> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn listing(&self, block: (ModelId, Pk)) -> Listing {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(listed.entry(block).or_default())
     }
 }
 
@@ -141,8 +147,8 @@ impl Silo for DynamoSilo {
         self.read_chunks(import, after, limit).await
     }
 
-    async fn replicate_chunk(&self, chunk: &ImportChunk) -> Result<(), StoreError> {
-        self.write_replica(chunk).await
+    async fn replicate_chunks(&self, chunks: &[ImportChunk]) -> Result<(), StoreError> {
+        self.write_replicas(chunks).await
     }
     async fn journal(
         &self,

@@ -104,15 +104,13 @@ impl DynamoSilo {
     /// part of the transaction: transactions of one import share them.
     async fn list_blocks(&self, transaction: &Transaction) -> Result<(), StoreError> {
         let inserted = transaction.writes.iter().filter(|write| write.before().is_none());
-        let mut blocks: HashSet<_> =
+        let blocks: HashSet<_> =
             inserted.map(|write| (write.model(), keys::block_of(write.row().pk))).collect();
-        blocks.retain(|block| !self.listed().contains(block));
-        let puts = blocks.iter().map(|(model, block)| {
-            self.table.put(keys::block(&self.catalog.model(*model).name, *block).attributes())
+        let listings = blocks.into_iter().map(async |(model, block)| {
+            let key = keys::block(&self.catalog.model(model).name, block);
+            self.listing((model, block)).get_or_try_init(|| self.table.put(key.attributes())).await.copied()
         });
-        try_join_all(puts).await.map_err(failed("listing the blocks of new rows"))?;
-        self.listed().extend(blocks);
-        Ok(())
+        try_join_all(listings).await.map(drop).map_err(failed("listing the blocks of new rows"))
     }
 
     /// What a cancelled transaction failed of. Contention and throttling come first: then DynamoDB may not have

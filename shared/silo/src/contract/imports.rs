@@ -93,7 +93,7 @@ pub async fn pages_over_chunks_in_order(silo: &impl Silo) -> Outcome {
     }
     // Neither the plan nor another import's chunks are among them.
     silo.record_plan(&plan(import(1), 1)?).await?;
-    silo.replicate_chunk(&chunk(import(2), "sentry.project", 5, 1)).await?;
+    silo.replicate_chunks(&[chunk(import(2), "sentry.project", 5, 1)]).await?;
     for limit in [1, 2, 3, 19, 20, 21] {
         let found: Vec<ImportChunk> =
             collect(limit, async |after| Ok(silo.chunks(import(1), after, limit).await?)).await?;
@@ -105,12 +105,17 @@ pub async fn pages_over_chunks_in_order(silo: &impl Silo) -> Outcome {
     Ok(())
 }
 
-/// A chunk that another silo wrote is kept once, and never takes the place of one that is there.
-pub async fn a_replica_stays_as_it_is(silo: &impl Silo) -> Outcome {
-    let first = chunk(import(1), "sentry.user", 1, 2);
-    silo.replicate_chunk(&first).await?;
-    silo.replicate_chunk(&first).await?;
-    silo.replicate_chunk(&chunk(import(1), "sentry.user", 1, 3)).await?;
-    ensure_eq!(silo.chunk(import(1), &first.position()).await?, Some(first), "the first replica");
+/// Chunks that another silo wrote are kept beside its own, any number at a time and as often as they come.
+pub async fn keeps_replicas_however_often_they_come(silo: &impl Silo) -> Outcome {
+    let own = chunk(import(1), "sentry.project", 1, 2);
+    silo.write(&Transaction { writes: Vec::new(), chunk: Some(own.clone()) }).await?;
+    let replicas: Vec<ImportChunk> =
+        (1..=60).map(|ordinal| chunk(import(1), "sentry.user", ordinal, 2)).collect();
+    silo.replicate_chunks(&replicas).await?;
+    silo.replicate_chunks(replicas.get(20..40).unwrap_or_default()).await?;
+    silo.replicate_chunks(&[]).await?;
+    let kept: Vec<ImportChunk> =
+        collect(100, async |after| Ok(silo.chunks(import(1), after, 100).await?)).await?;
+    ensure_eq!(kept, [vec![own], replicas].concat(), "chunks and replicas");
     Ok(())
 }

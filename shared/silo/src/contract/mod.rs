@@ -98,7 +98,7 @@ macro_rules! silo_contract {
                 keeps_plans_whole
                 reads_a_chunk_back
                 pages_over_chunks_in_order
-                a_replica_stays_as_it_is
+                keeps_replicas_however_often_they_come
             }
             journal {
                 tells_of_the_changes_that_it_is_to_tell_of

@@ -21,8 +21,19 @@ pub(super) const SETTLE_ATTEMPTS_MAX: usize = 256;
 pub(super) struct Written {
     /// What the silo remembers of it; none when it came to nothing.
     pub(super) chunk: Option<ImportChunk>,
-    /// Whether it was this run that wrote it.
-    pub(super) is_new: bool,
+    /// Who wrote it.
+    pub(super) by: Writer,
+}
+
+/// Which run wrote a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// One that had ended before this one began.
+    Earlier,
+    /// Another one, while this one was at it.
+    Faster,
+    /// This one.
+    Ourselves,
 }
 
 /// One batch on its way into its silo.
@@ -50,7 +61,7 @@ impl<'a, S: Silo> BatchWriter<'a, S> {
         for _ in 0..SETTLE_ATTEMPTS_MAX {
             let settled = Settler::new(self.context, model, &self.known).settle(candidates)?;
             if settled.mapped.is_empty() {
-                return Ok(Written { chunk: None, is_new: false });
+                return Ok(Written { chunk: None, by: Writer::Ourselves });
             }
             if !self.register(&settled.registrations).await? {
                 continue;
@@ -59,15 +70,12 @@ impl<'a, S: Silo> BatchWriter<'a, S> {
             let ImportContext { catalog, plan, .. } = self.context;
             let transaction = plan.transaction(catalog, settled.writes, Some(chunk.clone()));
             match self.silos.of(model).write(&transaction).await {
-                Ok(()) => {
-                    chunks::replicate(self.silos, model, &chunk).await?;
-                    return Ok(Written { chunk: Some(chunk), is_new: true });
-                }
+                Ok(()) => return Ok(Written { chunk: Some(chunk), by: Writer::Ourselves }),
                 Err(WriteError::Conflict(conflict)) if conflict.chunk_exists => {
                     let import = self.context.plan.import;
                     let chunk = chunks::of_faster_run(self.silos, import, model, position).await?;
                     self.agree(model, &chunk).await?;
-                    return Ok(Written { chunk: Some(chunk), is_new: false });
+                    return Ok(Written { chunk: Some(chunk), by: Writer::Faster });
                 }
                 Err(WriteError::Conflict(conflict)) => {
                     self.learn_conflict(&transaction, &settled.origins, &conflict).await?;
@@ -98,21 +106,24 @@ impl<'a, S: Silo> BatchWriter<'a, S> {
     /// Reads what the batch is bound to meet, so that its first write can succeed: rows made automatically, and
     /// rows that are kept when they are there.
     async fn look_ahead(&mut self, candidates: &[Candidate]) -> Result<(), StoreError> {
-        let mut pks: Vec<Pk> = candidates.iter().filter_map(|candidate| candidate.first_automatic).collect();
         for rule in &self.model.rules {
-            let (Rule::ReplaceAutomatic(natural_key) | Rule::KeepIfTaken(natural_key)) = rule else {
-                continue;
-            };
+            let Rule::KeepIfTaken(natural_key) = rule else { continue };
             let keys = unique_keys(self.model, natural_key, candidates);
             let holders = self.silos.of(self.model).holders(&keys).await?;
-            for (key, holder) in keys.into_iter().zip(holders) {
-                if let Some(holder) = holder {
-                    self.known.holders.insert(key, holder);
-                    pks.extend(matches!(rule, Rule::ReplaceAutomatic(_)).then_some(holder));
-                }
+            let held = keys.into_iter().zip(holders);
+            self.known.holders.extend(held.filter_map(|(key, holder)| Some((key, holder?))));
+        }
+        let first = candidates.iter().filter_map(|candidate| candidate.first_automatic);
+        self.read_rows(self.model, first.collect()).await?;
+        let likely: Vec<Pk> = candidates.iter().filter_map(|candidate| candidate.likely_automatic).collect();
+        self.read_rows(self.model, likely.clone()).await?;
+        for pk in likely {
+            if let Some(row) = self.known.rows.get(&(self.model.id, pk)) {
+                let keys = UniqueKey::of(self.model, &row.row.fields);
+                self.known.holders.extend(keys.into_iter().map(|key| (key, pk)));
             }
         }
-        self.read_rows(self.model, pks).await
+        Ok(())
     }
 
     pub(super) async fn read_rows(&mut self, model: &Model, mut pks: Vec<Pk>) -> Result<(), StoreError> {

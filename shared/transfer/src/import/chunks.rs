@@ -13,6 +13,9 @@ use super::store_error;
 /// How many chunks one request reads.
 const CHUNKS_PER_PAGE: usize = 500;
 
+/// How many chunks are copied to the cell at once: as many as one request of DynamoDB writes.
+const REPLICAS_AT_ONCE: usize = 25;
+
 /// The batches that earlier runs wrote. Chunks of control models that did not reach the cell are copied now.
 pub(crate) async fn load<S: Silo>(
     silos: Silos<'_, S>,
@@ -20,6 +23,7 @@ pub(crate) async fn load<S: Silo>(
 ) -> Result<HashMap<ChunkPosition, ImportChunk>, ImportError> {
     let failed = |source| store_error("the chunks", source);
     let mut chunks = HashMap::new();
+    let mut not_copied = Vec::new();
     for (silo, is_cell) in [(silos.cell, true), (silos.control, false)] {
         let mut after = None;
         loop {
@@ -27,7 +31,7 @@ pub(crate) async fn load<S: Silo>(
             for chunk in page.items {
                 let position = chunk.position();
                 if !is_cell && !chunks.contains_key(&position) {
-                    silos.cell.replicate_chunk(&chunk).await.map_err(failed)?;
+                    not_copied.push(chunk.clone());
                 }
                 chunks.insert(position, chunk);
             }
@@ -37,20 +41,41 @@ pub(crate) async fn load<S: Silo>(
             }
         }
     }
+    if !not_copied.is_empty() {
+        silos.cell.replicate_chunks(&not_copied).await.map_err(failed)?;
+    }
     Ok(chunks)
 }
 
-/// Copies a chunk of a control model to the cell.
-pub(crate) async fn replicate<S: Silo>(
-    silos: Silos<'_, S>,
-    model: &Model,
-    chunk: &ImportChunk,
-) -> Result<(), ImportError> {
-    if model.silo == SiloKind::Control {
-        let copied = silos.cell.replicate_chunk(chunk).await;
-        copied.map_err(|source| store_error(&model.name, source))?;
+/// Copies chunks of control models to the cell, some at a time. What is kept back when a run dies is copied by the next
+/// one ([`load`]).
+pub(crate) struct Replicator<'a, S> {
+    silos: Silos<'a, S>,
+    kept_back: Vec<ImportChunk>,
+}
+
+impl<'a, S: Silo> Replicator<'a, S> {
+    pub(crate) const fn new(silos: Silos<'a, S>) -> Self {
+        Self { silos, kept_back: Vec::new() }
     }
-    Ok(())
+
+    /// Takes a chunk, and copies what has gathered if that is enough.
+    pub(crate) async fn add(&mut self, model: &Model, chunk: &ImportChunk) -> Result<(), ImportError> {
+        if model.silo == SiloKind::Control {
+            self.kept_back.push(chunk.clone());
+        }
+        if self.kept_back.len() >= REPLICAS_AT_ONCE { self.flush().await } else { Ok(()) }
+    }
+
+    /// Copies what has gathered.
+    pub(crate) async fn flush(&mut self) -> Result<(), ImportError> {
+        if !self.kept_back.is_empty() {
+            let copied = self.silos.cell.replicate_chunks(&self.kept_back).await;
+            copied.map_err(|source| store_error("the chunks", source))?;
+            self.kept_back.clear();
+        }
+        Ok(())
+    }
 }
 
 /// The chunk that a faster run of the same import wrote a moment ago.
@@ -66,7 +91,5 @@ pub(crate) async fn of_faster_run<S: Silo>(
         let error = StoreError::new(StoreErrorKind::Corrupt, "reading a chunk that was there a moment ago");
         store_error(&model.name, error)
     };
-    let chunk = chunk.ok_or_else(vanished)?;
-    replicate(silos, model, &chunk).await?;
-    Ok(chunk)
+    chunk.ok_or_else(vanished)
 }

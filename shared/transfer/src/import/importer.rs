@@ -9,9 +9,10 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesOrdered, StreamExt};
 use silo::{ChunkPosition, ImportChunk, Pk, Silo, Silos};
 
-use super::batch_writer::{BatchWriter, Written};
+use super::batch_writer::{BatchWriter, Writer, Written};
 use super::batches::{Batch, Batches};
 use super::census::Census;
+use super::chunks::Replicator;
 use super::context::ImportContext;
 use super::error::ImportError;
 use super::left_out::LeftOut;
@@ -36,6 +37,7 @@ pub(super) struct Importer<'a, S> {
     order: WriteOrder,
     /// What earlier runs wrote and this one has not come to yet.
     chunks: HashMap<ChunkPosition, ImportChunk>,
+    replicator: Replicator<'a, S>,
     pk_map: PkMap,
     report: ImportReport,
     /// Primary keys in the file that were seen, by model: each may be there once.
@@ -73,6 +75,7 @@ impl<'a, S: Silo> Importer<'a, S> {
             census,
             order: WriteOrder::new(catalog),
             chunks,
+            replicator: Replicator::new(silos),
             pk_map: PkMap::new(catalog),
             report: ImportReport {
                 unknown_models: census.unknown_models().clone(),
@@ -102,7 +105,9 @@ impl<'a, S: Silo> Importer<'a, S> {
         };
         // Whatever is still being written is let end: what became of it is known, and nothing goes on by itself.
         while writes.next().await.is_some() {}
-        ended
+        let copied = self.replicator.flush().await;
+        let finished = ended?;
+        copied.map(|()| finished)
     }
 
     /// Begins to write every batch of a pass; false when it was stopped. What was begun is not ended yet.
@@ -213,7 +218,7 @@ impl<'a, S: Silo> Importer<'a, S> {
         let write = async move {
             let written = match earlier {
                 None if !candidates.is_empty() => writer.write(&position, &candidates).await,
-                chunk => Ok(Written { chunk, is_new: false }),
+                chunk => Ok(Written { chunk, by: Writer::Earlier }),
             };
             Pending { model, candidates, written }
         };
@@ -231,9 +236,12 @@ impl<'a, S: Silo> Importer<'a, S> {
     async fn end_next(&mut self, writes: &mut Writes<'a>) -> Result<(), ImportError> {
         let Some(Pending { model, candidates, written }) = writes.next().await else { return Ok(()) };
         self.in_flight.end(model, &candidates);
-        let Written { chunk, is_new } = written?;
-        self.batches_written += u64::from(is_new);
+        let Written { chunk, by } = written?;
         self.learn(model, chunk.as_ref(), &candidates);
+        if let Some(chunk) = chunk.filter(|_| by != Writer::Earlier) {
+            self.batches_written += u64::from(by == Writer::Ourselves);
+            self.replicator.add(model, &chunk).await?;
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use catalog::{ImportScope, Model, ModelId, Rule};
 use serde_json::Value;
 use silo::{Fields, ImportKind, Pk, UniqueKey};
 
-use super::automatic::automatic_pk;
+use super::automatic::{first_automatic_pk, likely_automatic_pk};
 use super::census::Census;
 use super::context::ImportContext;
 use super::error::RowProblem;
@@ -51,6 +51,8 @@ pub(crate) struct Candidate {
     pub(crate) token_slug: Option<String>,
     /// The row that was made with its target and whose place it takes: it is the first of the file.
     pub(crate) first_automatic: Option<Pk>,
+    /// The row that was made with its target and whose place it takes if that has the same natural key.
+    pub(crate) likely_automatic: Option<Pk>,
 }
 
 impl Preparer<'_> {
@@ -95,7 +97,8 @@ impl Preparer<'_> {
             ordinal,
             source_pk: row.pk,
             takes: UniqueKey::of(model, &fields),
-            first_automatic: automatic_pk(self.context, model, &fields),
+            first_automatic: first_automatic_pk(self.context, model, &fields),
+            likely_automatic: likely_automatic_pk(self.context, model, &fields),
             fields: Arc::new(fields),
             name,
             needs_suffix,
