@@ -1,4 +1,5 @@
-//! The body of POST relocations: JSON for a direct upload, or a form with the file in it.
+//! The bodies of requests: of POST relocations, JSON for a direct upload or a form with the file in it; of calls about
+//! a step, JSON or nothing.
 
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
@@ -8,7 +9,9 @@ use axum::{Json, RequestExt};
 use bytes::Bytes;
 use pipeline::api::CreateRequest;
 use pipeline::code::ErrorCode;
+use pipeline::kinds::Step;
 use pipeline::upload::MAX_INLINE_BYTES;
+use serde_json::{Map, Value};
 
 use crate::Refusal;
 
@@ -72,4 +75,18 @@ async fn file(field: Field<'_>) -> Result<Bytes, Refusal> {
         return Err(ErrorCode::FileTooLarge.into());
     }
     Ok(content)
+}
+
+/// The step that a body names in this field; none when it has none, or is empty.
+pub(crate) fn step_of(body: &[u8], field: &str) -> Result<Option<Step>, Refusal> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let body: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|_| Refusal::new(ErrorCode::InvalidField, "The body is no JSON object."))?;
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => name.parse().map(Some).map_err(|_| ErrorCode::UnknownStep.into()),
+        Some(_) => Err(Refusal::field(field, "must be the name of a step")),
+    }
 }

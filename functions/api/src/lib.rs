@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use pipeline::code::ErrorCode;
 use pipeline::upload::MAX_INLINE_BYTES;
 
@@ -26,9 +26,15 @@ const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 /// The API's addresses. Each works with and without its trailing slash.
 pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
     let relocation = "/api/0/relocations/{uuid}";
-    let routes: [(String, MethodRouter<Arc<Api<W>>>); 5] = [
+    let routes: [(String, MethodRouter<Arc<Api<W>>>); 11] = [
         ("/api/0/relocations".to_owned(), post(calls::create::create::<W>)),
         (relocation.to_owned(), get(calls::show::show::<W>)),
+        (format!("{relocation}/pause"), put(calls::steer::pause::<W>)),
+        (format!("{relocation}/unpause"), put(calls::steer::unpause::<W>)),
+        (format!("{relocation}/cancel"), put(calls::steer::cancel::<W>)),
+        (format!("{relocation}/abort"), put(calls::steer::abort::<W>)),
+        (format!("{relocation}/recover"), put(calls::steer::recover::<W>)),
+        (format!("{relocation}/retry"), post(calls::retry::retry::<W>)),
         (format!("{relocation}/upload"), get(calls::upload::show::<W>).delete(calls::upload::abandon::<W>)),
         (format!("{relocation}/upload/complete"), post(calls::upload::complete::<W>)),
         ("/api/0/publickeys/relocations".to_owned(), get(calls::public_key::show::<W>)),

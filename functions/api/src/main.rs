@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let api: Api<(_, _, _, _, _)> = Api {
         store: platform.relocations(),
         uploads: platform.uploads(),
-        objects: platform.objects(),
+        objects: Arc::new(platform.objects()),
         key: platform.seal_key(),
         cell: Arc::new(platform.cell(Arc::clone(&catalog))),
         control: Arc::new(platform.control(catalog)),

@@ -8,13 +8,13 @@ use pipeline::code::ErrorCode;
 use pipeline::commit::Commit;
 use pipeline::ids::{RelocationId, UserId};
 use pipeline::port::{
-    Clock, CommitError, CommitRelocations, CountUploads, Entropy, Options, PublicKey, ReadRelocations,
-    Uploads, WriteObjects,
+    Clock, CommitError, CommitRelocations, CountUploads, Entropy, Options, PublicKey, ReadObjects,
+    ReadRelocations, Uploads, WriteObjects,
 };
-use pipeline::relocation::Relocation;
+use pipeline::relocation::{Relocation, RelocationFile};
 use silo::Silo;
 
-use crate::Refusal;
+use crate::{Caller, Refusal};
 
 /// The kinds of adapters that the API works with; a tuple of them is one.
 pub trait World: Send + Sync + 'static {
@@ -22,8 +22,8 @@ pub trait World: Send + Sync + 'static {
     type Store: ReadRelocations + CommitRelocations + CountUploads + Options + 'static;
     /// Direct uploads.
     type Uploads: Uploads + 'static;
-    /// Where a file within the request goes.
-    type Objects: WriteObjects + 'static;
+    /// Where a file within the request goes, and artifacts are.
+    type Objects: ReadObjects + WriteObjects + 'static;
     /// The public half of the cell's key.
     type Key: PublicKey + 'static;
     /// Where users and imports are.
@@ -34,7 +34,7 @@ impl<R, U, O, K, S> World for (R, U, O, K, S)
 where
     R: ReadRelocations + CommitRelocations + CountUploads + Options + 'static,
     U: Uploads + 'static,
-    O: WriteObjects + 'static,
+    O: ReadObjects + WriteObjects + 'static,
     K: PublicKey + 'static,
     S: Silo + 'static,
 {
@@ -51,8 +51,8 @@ pub struct Api<W: World> {
     pub store: W::Store,
     /// Direct uploads.
     pub uploads: W::Uploads,
-    /// Where a file within the request goes.
-    pub objects: W::Objects,
+    /// Where a file within the request goes, and artifacts are.
+    pub objects: Arc<W::Objects>,
     /// The public half of the cell's key.
     pub key: W::Key,
     /// The cell's silo, which knows what imports brought.
@@ -73,6 +73,19 @@ impl<W: World> Api<W> {
         // What is no uuid is nobody's.
         let id: RelocationId = uuid.parse().map_err(|_| Refusal::from(ErrorCode::NotFound))?;
         self.store.relocation(id).await?.ok_or_else(|| ErrorCode::NotFound.into())
+    }
+
+    /// The relocation at an address, for staff.
+    pub(crate) async fn for_staff(&self, caller: &Caller, uuid: &str) -> Result<Relocation, Refusal> {
+        caller.require_staff()?;
+        self.relocation(uuid).await
+    }
+
+    /// Whether a relocation's file can still be read.
+    pub(crate) async fn is_there(&self, file: &RelocationFile) -> Result<bool, Refusal> {
+        let version = file.pinned.as_ref().map(|pinned| pinned.version.as_str());
+        let last_byte = file.bytes.saturating_sub(1);
+        Ok(self.objects.get(file.place, &file.key, version, last_byte).await?.is_some())
     }
 
     /// Stores a commit that a person's request asks for.

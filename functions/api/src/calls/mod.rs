@@ -2,5 +2,7 @@
 
 pub(crate) mod create;
 pub(crate) mod public_key;
+pub(crate) mod retry;
 pub(crate) mod show;
+pub(crate) mod steer;
 pub(crate) mod upload;

@@ -13,7 +13,6 @@ pub(crate) async fn show<W: World>(
     caller: Caller,
     Path(uuid): Path<String>,
 ) -> Result<Json<RelocationView>, Refusal> {
-    caller.require_staff()?;
-    let relocation = api.relocation(&uuid).await?;
+    let relocation = api.for_staff(&caller, &uuid).await?;
     Ok(Json(api.view(relocation).await?))
 }

@@ -82,7 +82,7 @@ impl Stage {
         let api: Arc<TestApi> = Arc::new(Api {
             store: MemoryRelocations::with_faults(faults.clone()),
             uploads: MemoryObjects::with_faults(faults.clone()),
-            objects: MemoryObjects::with_faults(faults.clone()),
+            objects: Arc::new(MemoryObjects::with_faults(faults.clone())),
             key,
             cell: Arc::new(MemorySilo::new(catalog)),
             control: Arc::new(control),

@@ -1,0 +1,77 @@
+//! POST …/{uuid}/retry/: a new relocation with the file, the slugs and the owner of a failed one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use pipeline::api::RelocationView;
+use pipeline::artifact;
+use pipeline::code::ErrorCode;
+use pipeline::commit::Actor;
+use pipeline::ids::RelocationId;
+use pipeline::kinds::{FileKind, Status};
+use pipeline::port::{ReadRelocations, WriteObjects};
+use pipeline::relocation::{Place, Relocation, RelocationFile};
+use pipeline::transition::admin::{self, abandon_upload};
+use pipeline::transition::lifecycle::create;
+
+use crate::options::autopause;
+use crate::{Api, Caller, Refusal, World};
+
+pub(crate) async fn retry<W: World>(
+    State(api): State<Arc<Api<W>>>,
+    caller: Caller,
+    Path(uuid): Path<String>,
+) -> Result<(StatusCode, Json<RelocationView>), Refusal> {
+    let failed = api.for_staff(&caller, &uuid).await?;
+    if failed.status != Status::Failure {
+        return Err(ErrorCode::NotFailed.into());
+    }
+    let file = api.store.file(failed.id, FileKind::RawUserData).await?.filter(|file| file.pinned.is_some());
+    let file = file.ok_or_else(|| Refusal::from(ErrorCode::FileGone))?;
+    if !api.is_there(&file).await? {
+        return Err(ErrorCode::FileGone.into());
+    }
+    let owner = directory::users(api.control.as_ref(), &[failed.owner]).await?.pop().flatten();
+    owner.ok_or_else(|| Refusal::from(ErrorCode::OwnerGone))?;
+    let view = api.begin_anew(&caller, &failed, file).await?;
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+impl<W: World> Api<W> {
+    /// Stores the new relocation and copies the file to where an upload would put it; its arrival starts the run. The
+    /// record is stored before, because an arrival that no record waits for is dropped.
+    async fn begin_anew(
+        &self,
+        caller: &Caller,
+        failed: &Relocation,
+        file: RelocationFile,
+    ) -> Result<RelocationView, Refusal> {
+        let id = RelocationId::new(self.entropy.uuid());
+        let key = artifact::upload(id);
+        let version = file.pinned.as_ref().map(|pinned| pinned.version.clone()).unwrap_or_default();
+        let from = (file.place, file.key.clone());
+        let copy = RelocationFile {
+            place: Place::Uploads,
+            key: key.clone(),
+            pinned: None,
+            upload: None,
+            proof: None,
+            ..file
+        };
+        let autopause = autopause(&self.store, failed.provenance).await?;
+        let by = Actor::User(caller.id);
+        let new = admin::retry(failed, id, caller.id, autopause, copy)?;
+        let relocation = self.commit(create(new, by, self.clock.now())).await?;
+        let copied = self.objects.copy((from.0, &from.1, &version), (Place::Uploads, &key)).await;
+        if let Err(error) = copied {
+            // Nothing will arrive any more: the owner is free to ask again.
+            if let Ok(commit) = abandon_upload(&relocation, by, self.clock.now()) {
+                self.commit(commit).await?;
+            }
+            return Err(error.into());
+        }
+        self.view(relocation).await
+    }
+}
