@@ -1,6 +1,6 @@
 //! Who calls: the claims of a token that API Gateway has checked (DESIGN §5).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -20,7 +20,12 @@ pub struct Caller {
     pub username: String,
     /// Whether this is a member of staff.
     pub is_staff: bool,
+    /// What else a member of staff is permitted.
+    pub permissions: BTreeSet<String>,
 }
+
+/// Lets staff read artifacts, which hold customers' data, and set options (SPEC §6).
+const ADMIN: &str = "relocation.admin";
 
 // A username may be an e-mail address.
 impl std::fmt::Debug for Caller {
@@ -37,12 +42,23 @@ impl Caller {
             id: UserId(claim("sub").parse().ok()?),
             username: claim("preferred_username").to_owned(),
             is_staff: claim("relocation_staff").eq_ignore_ascii_case("true"),
+            permissions: claim("relocation_permissions").split_whitespace().map(str::to_owned).collect(),
         })
     }
 
     /// Lets staff alone pass.
     pub(crate) fn require_staff(&self) -> Result<(), Refusal> {
         if self.is_staff { Ok(()) } else { Err(ErrorCode::Forbidden.into()) }
+    }
+
+    /// Lets staff pass who may read artifacts and set options.
+    pub(crate) fn require_admin(&self) -> Result<(), Refusal> {
+        self.require_staff()?;
+        if self.permissions.contains(ADMIN) {
+            return Ok(());
+        }
+        let detail = format!("You need the permission `{ADMIN}` for this. Ask whoever manages staff.");
+        Err(Refusal::new(ErrorCode::Forbidden, detail))
     }
 
     /// Lets staff pass, and whoever owns a relocation or asked for it.

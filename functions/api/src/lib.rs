@@ -26,9 +26,12 @@ const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 /// The API's addresses. Each works with and without its trailing slash.
 pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
     let relocation = "/api/0/relocations/{uuid}";
-    let routes: [(String, MethodRouter<Arc<Api<W>>>); 11] = [
-        ("/api/0/relocations".to_owned(), post(calls::create::create::<W>)),
+    let routes: [(String, MethodRouter<Arc<Api<W>>>); 16] = [
+        ("/api/0/relocations".to_owned(), get(calls::list::list::<W>).post(calls::create::create::<W>)),
         (relocation.to_owned(), get(calls::show::show::<W>)),
+        (format!("{relocation}/artifacts"), get(calls::artifacts::list::<W>)),
+        (format!("{relocation}/artifacts/{{kind}}/{{name}}"), get(calls::artifacts::show::<W>)),
+        (format!("{relocation}/audit"), get(calls::audit::show::<W>)),
         (format!("{relocation}/pause"), put(calls::steer::pause::<W>)),
         (format!("{relocation}/unpause"), put(calls::steer::unpause::<W>)),
         (format!("{relocation}/cancel"), put(calls::steer::cancel::<W>)),
@@ -37,6 +40,11 @@ pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
         (format!("{relocation}/retry"), post(calls::retry::retry::<W>)),
         (format!("{relocation}/upload"), get(calls::upload::show::<W>).delete(calls::upload::abandon::<W>)),
         (format!("{relocation}/upload/complete"), post(calls::upload::complete::<W>)),
+        ("/api/0/relocation-options".to_owned(), get(calls::options::list::<W>)),
+        (
+            "/api/0/relocation-options/{name}".to_owned(),
+            get(calls::options::show::<W>).put(calls::options::set::<W>),
+        ),
         ("/api/0/publickeys/relocations".to_owned(), get(calls::public_key::show::<W>)),
     ];
     let router = routes.into_iter().fold(Router::new(), |router, (path, methods)| {

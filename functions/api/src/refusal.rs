@@ -6,6 +6,7 @@ use pipeline::api::Problem;
 use pipeline::code::ErrorCode;
 use pipeline::port::PortError;
 use pipeline::transition::admin::Refused;
+use runtime::TaskError;
 use silo::StoreError;
 use tracing::error;
 
@@ -46,6 +47,13 @@ impl From<PortError> for Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(cause: StoreError) -> Self {
+        error!(error = %runtime::telemetry::Chain(&cause), "the request could not be served");
+        ErrorCode::Internal.into()
+    }
+}
+
+impl From<TaskError> for Refusal {
+    fn from(cause: TaskError) -> Self {
         error!(error = %runtime::telemetry::Chain(&cause), "the request could not be served");
         ErrorCode::Internal.into()
     }

@@ -3,39 +3,51 @@
 use std::sync::Arc;
 
 use catalog::Model;
+use directory::User;
 use pipeline::api::{Person, RelocationView, Surroundings};
 use pipeline::code::ErrorCode;
 use pipeline::commit::Commit;
 use pipeline::ids::{RelocationId, UserId};
 use pipeline::port::{
-    Clock, CommitError, CommitRelocations, CountUploads, Entropy, Options, PublicKey, ReadObjects,
-    ReadRelocations, Uploads, WriteObjects,
+    AuditLog, Clock, CommitError, CommitRelocations, CountUploads, Entropy, ListRelocations, Options,
+    PresignDownloads, PublicKey, ReadObjects, ReadRelocations, SetOptions, UnwrapKeys, Uploads, WriteObjects,
 };
 use pipeline::relocation::{Relocation, RelocationFile};
 use silo::Silo;
 
 use crate::{Caller, Refusal};
 
+/// What the API does with relocations and options.
+pub trait Store:
+    ReadRelocations + ListRelocations + CommitRelocations + CountUploads + AuditLog + Options + SetOptions
+{
+}
+
+impl<T> Store for T where
+    T: ReadRelocations + ListRelocations + CommitRelocations + CountUploads + AuditLog + Options + SetOptions
+{
+}
+
 /// The kinds of adapters that the API works with; a tuple of them is one.
 pub trait World: Send + Sync + 'static {
     /// Where relocations and options are.
-    type Store: ReadRelocations + CommitRelocations + CountUploads + Options + 'static;
+    type Store: Store + 'static;
     /// Direct uploads.
     type Uploads: Uploads + 'static;
     /// Where a file within the request goes, and artifacts are.
-    type Objects: ReadObjects + WriteObjects + 'static;
-    /// The public half of the cell's key.
-    type Key: PublicKey + 'static;
+    type Objects: ReadObjects + WriteObjects + PresignDownloads + 'static;
+    /// The cell's key.
+    type Key: PublicKey + UnwrapKeys + 'static;
     /// Where users and imports are.
     type Silo: Silo + 'static;
 }
 
 impl<R, U, O, K, S> World for (R, U, O, K, S)
 where
-    R: ReadRelocations + CommitRelocations + CountUploads + Options + 'static,
+    R: Store + 'static,
     U: Uploads + 'static,
-    O: ReadObjects + WriteObjects + 'static,
-    K: PublicKey + 'static,
+    O: ReadObjects + WriteObjects + PresignDownloads + 'static,
+    K: PublicKey + UnwrapKeys + 'static,
     S: Silo + 'static,
 {
     type Store = R;
@@ -53,7 +65,7 @@ pub struct Api<W: World> {
     pub uploads: W::Uploads,
     /// Where a file within the request goes, and artifacts are.
     pub objects: Arc<W::Objects>,
-    /// The public half of the cell's key.
+    /// The cell's key.
     pub key: W::Key,
     /// The cell's silo, which knows what imports brought.
     pub cell: Arc<W::Silo>,
@@ -102,7 +114,8 @@ impl<W: World> Api<W> {
     /// The record with what the API shows around it.
     pub(crate) async fn view(&self, relocation: Relocation) -> Result<RelocationView, Refusal> {
         let roles = directory::roles(self.cell.as_ref())?;
-        let [creator, owner] = self.people([relocation.creator, relocation.owner]).await?;
+        let mut people = self.people(&[relocation.creator, relocation.owner]).await?.into_iter();
+        let (creator, owner) = (people.next().flatten(), people.next().flatten());
         let around = Surroundings {
             creator,
             owner,
@@ -112,12 +125,11 @@ impl<W: World> Api<W> {
         Ok(RelocationView::new(relocation, around))
     }
 
-    async fn people(&self, ids: [UserId; 2]) -> Result<[Option<Person>; 2], Refusal> {
-        let mut people = directory::users(self.control.as_ref(), &ids)
-            .await?
-            .into_iter()
-            .map(|user| user.map(|user| Person { id: user.id, email: user.email, username: user.username }));
-        Ok([people.next().flatten(), people.next().flatten()])
+    /// Users as the API shows them, in the order asked for; none for one that is gone.
+    pub(crate) async fn people(&self, ids: &[UserId]) -> Result<Vec<Option<Person>>, Refusal> {
+        let users = directory::users(self.control.as_ref(), ids).await?;
+        let person = |user: User| Person { id: user.id, email: user.email, username: user.username };
+        Ok(users.into_iter().map(|user| user.map(person)).collect())
     }
 
     async fn imported(&self, id: RelocationId, model: &Model) -> Result<Vec<u64>, Refusal> {

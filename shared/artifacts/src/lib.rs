@@ -18,6 +18,6 @@ pub use located::{Located, file, recorded};
 pub use object_reader::ObjectReader;
 pub use plan::{PlanFilter, PlanStep, ValidationPlan};
 pub use refusal::{refused_file, refused_rows};
-pub use sealed::{SealedFile, index, open, public_key};
+pub use sealed::{SealedFile, data_key_text, index, open, public_key, read_sealed};
 pub use small::{existing_usernames, put_small, read_small};
 pub use spool::{Sealing, Spool};

@@ -1,6 +1,7 @@
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use pipeline::code::ErrorCode;
 use pipeline::port::{PublicKey, ReadObjects, UnwrapError, UnwrapKeys};
 use pipeline::upload::MAX_UPLOAD_BYTES;
@@ -84,6 +85,44 @@ where
     Ok(SealedFile { objects: Arc::clone(objects), at, key, verified })
 }
 
+/// What is in a small sealed export, opened and verified.
+///
+/// # Errors
+/// As [`open`].
+pub async fn read_sealed<O, K>(objects: &Arc<O>, keys: &K, at: Located) -> Result<Bytes, TaskError>
+where
+    O: ReadObjects + 'static,
+    K: PublicKey + UnwrapKeys,
+{
+    let file = open(objects, keys, at).await?;
+    blocking(move || {
+        let mut contents = Vec::new();
+        file.open()
+            .and_then(|mut plaintext| plaintext.read_to_end(&mut contents))
+            .map_err(TaskError::transient)?;
+        Ok(contents.into())
+    })
+    .await
+}
+
+/// The key that opens a sealed export, as text. A secret: whoever asks for it hands it to somebody who may read the
+/// export.
+///
+/// # Errors
+/// A verdict if the file is no sealed export or not for this cell; or the store or the key service failed.
+pub async fn data_key_text<O, K>(objects: &Arc<O>, keys: &K, at: &Located) -> Result<String, TaskError>
+where
+    O: ReadObjects + 'static,
+    K: UnwrapKeys,
+{
+    let layout = index(objects, at).await?;
+    let mut object = ObjectReader::new(Arc::clone(objects), at.clone());
+    let envelope = blocking(move || Envelope::read(&mut object, &layout).map_err(refused_file)).await?;
+    let text = unwrapped(keys, &envelope.wrapped_key).await?;
+    DataKey::from_text(&text).map_err(refused_file)?;
+    String::from_utf8(text.to_vec()).map_err(TaskError::permanent)
+}
+
 /// The cell's public key.
 ///
 /// # Errors
@@ -94,9 +133,12 @@ pub async fn public_key(keys: &impl PublicKey) -> Result<seal::PublicKey, TaskEr
 }
 
 async fn data_key(keys: &impl UnwrapKeys, wrapped: &[u8]) -> Result<DataKey, TaskError> {
-    let text = keys.unwrap_key(wrapped).await.map_err(|error| match error {
+    DataKey::from_text(&unwrapped(keys, wrapped).await?).map_err(refused_file)
+}
+
+async fn unwrapped(keys: &impl UnwrapKeys, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, TaskError> {
+    keys.unwrap_key(wrapped).await.map(Zeroizing::new).map_err(|error| match error {
         UnwrapError::WrongKey => TaskError::verdict(ErrorCode::WrongKey),
         UnwrapError::Port(error) => error.into(),
-    })?;
-    DataKey::from_text(&Zeroizing::new(text)).map_err(refused_file)
+    })
 }

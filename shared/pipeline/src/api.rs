@@ -179,6 +179,107 @@ pub struct CompleteRequest {
     pub parts: Vec<PartView>,
 }
 
+/// Who did what to a relocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditView {
+    /// What was done, oldest first.
+    pub lines: Vec<AuditLine>,
+}
+
+/// One thing that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditLine {
+    /// When.
+    pub time: Timestamp,
+    /// What, as a verb of the API.
+    pub action: String,
+    /// What it was about, such as a step or a file.
+    pub detail: Option<String>,
+    /// Who; null when it was the pipeline itself.
+    pub user_id: Option<UserId>,
+    /// The user; null when that user is gone.
+    pub user: Option<Person>,
+}
+
+/// The artifacts that a relocation keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactsView {
+    /// The files, by their paths.
+    pub files: Vec<ArtifactFile>,
+}
+
+/// A file that a relocation keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactFile {
+    /// Its kind and name, such as `out/import-report.json`.
+    pub path: String,
+    /// Its size in bytes, as it is kept.
+    pub bytes: u64,
+}
+
+/// An artifact: what is in it, or how to get it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ArtifactView {
+    /// A small one, opened if it was sealed.
+    Contents {
+        /// What is in it.
+        contents: String,
+    },
+    /// One that is too large for an answer, or cannot be opened.
+    #[serde(rename_all = "camelCase")]
+    Download {
+        /// Where to get it, for a while.
+        url: String,
+        /// Until when the URL is good.
+        expires_at: Timestamp,
+        /// Its size in bytes, as it is kept.
+        size: u64,
+        /// Whether it is a sealed export.
+        sealed: bool,
+        /// The key that opens it; null when it is not sealed, or was not sealed for this cell. A secret.
+        data_key: Option<String>,
+    },
+}
+
+// Both hold customers' data, or lead to them.
+impl std::fmt::Debug for ArtifactView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Contents { .. } => "ArtifactView::Contents",
+            Self::Download { .. } => "ArtifactView::Download",
+        })
+    }
+}
+
+/// An option that operators set while the system runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionView {
+    /// Its name.
+    pub name: String,
+    /// Its text; null when it was never set, which is as its default.
+    pub value: Option<String>,
+    /// What holds when it was never set.
+    pub default: String,
+    /// What it does, and what it may be.
+    pub description: String,
+}
+
+/// All options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionsView {
+    /// The options, by name.
+    pub options: Vec<OptionView>,
+}
+
+/// The body of the call that sets an option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetOptionRequest {
+    /// Its text.
+    pub value: String,
+}
+
 /// This cell's public key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicKeyView {

@@ -145,6 +145,9 @@ pub struct Audit {
     pub by: Actor,
     /// What, as a verb of the API.
     pub action: String,
+    /// What it was about, such as a step or a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// Builds a commit on top of a relocation. Private to the crate: only transitions make commits.
@@ -253,9 +256,9 @@ impl Draft {
         self.commit.outcome = Some((visit, answer));
     }
 
-    /// Records who did it.
-    pub(crate) fn audit(&mut self, by: Actor, action: &str) {
-        self.commit.audit = Some(Audit { time: self.now, by, action: action.to_owned() });
+    /// Records who did it, and what it was about.
+    pub(crate) fn audit(&mut self, by: Actor, action: &str, detail: Option<String>) {
+        self.commit.audit = Some(Audit { time: self.now, by, action: action.to_owned(), detail });
     }
 
     /// The commit.

@@ -11,12 +11,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::code::ErrorCode;
-use crate::commit::{Actor, Commit, Dispatch, OutboxEntry, StartRun};
+use crate::commit::{Actor, Audit, Commit, Dispatch, OutboxEntry, StartRun};
 use crate::ids::{Generation, RelocationId, Turn, UserId};
 use crate::kinds::{FileKind, Notified, Step, ValidationStatus};
 use crate::message::{Answer, TaskMessage, TaskToken, Verdict};
 use crate::port::{
-    CommitError, CommitRelocations, CountUploads, Entropy, MailClaim, MailLog, Outbox, ReadRelocations,
+    AuditLog, CommitError, CommitRelocations, CountUploads, Entropy, ListPosition, ListRelocations,
+    MailClaim, MailLog, Options, Outbox, ReadRelocations, SetOptions,
 };
 use crate::relocation::{Failure, Fork, Pinned, Place, Relocation, RelocationFile, Upload};
 use crate::task::OrderedTask;
@@ -31,8 +32,30 @@ const RETENTION_DAYS: u32 = 30;
 const ARTIFACTS_EXPIRE_AFTER: Duration = Duration::from_hours(24 * RETENTION_DAYS as u64);
 
 /// What the suite exercises.
-pub trait Store: ReadRelocations + CommitRelocations + Outbox + CountUploads + MailLog {}
-impl<T: ReadRelocations + CommitRelocations + Outbox + CountUploads + MailLog> Store for T {}
+pub trait Store:
+    ReadRelocations
+    + ListRelocations
+    + CommitRelocations
+    + Outbox
+    + CountUploads
+    + AuditLog
+    + Options
+    + SetOptions
+    + MailLog
+{
+}
+impl<T> Store for T where
+    T: ReadRelocations
+        + ListRelocations
+        + CommitRelocations
+        + Outbox
+        + CountUploads
+        + AuditLog
+        + Options
+        + SetOptions
+        + MailLog
+{
+}
 
 /// Runs every check.
 pub async fn all(store: &impl Store, entropy: &impl Entropy) {
@@ -49,6 +72,9 @@ pub async fn all(store: &impl Store, entropy: &impl Entropy) {
     clears_the_outbox(store, entropy).await;
     counts_uploads_by_size_and_time(store, entropy).await;
     lets_one_sender_claim_a_mail(store, entropy).await;
+    lists_relocations_from_the_newest(store, entropy).await;
+    keeps_the_audit_log_in_order(store, entropy).await;
+    keeps_options(store, entropy).await;
 }
 
 /// Values that no other check has.
@@ -371,4 +397,84 @@ pub async fn lets_one_sender_claim_a_mail(store: &impl Store, entropy: &impl Ent
     assert_eq!(claim("STARTED#1", lease_ends).await, MailClaim::Ours, "a lease ends");
     store.sent(fresh.id, "STARTED#1", lease_ends).await.expect("a mark");
     assert_eq!(claim("STARTED#1", lease_ends + Duration::from_hours(1)).await, MailClaim::Sent);
+}
+
+/// Relocations are listed by when they were asked for, of an owner or all, page by page and each as it is now.
+pub async fn lists_relocations_from_the_newest(store: &impl Store, entropy: &impl Entropy) {
+    let first = Fresh::new(entropy);
+    let mut expected = Vec::new();
+    for seconds in [0, 1, 1, 2] {
+        let fresh = Fresh {
+            id: RelocationId::new(entropy.uuid()),
+            owner: first.owner,
+            now: first.now + Duration::from_secs(seconds),
+        };
+        let mut creation = fresh.creation();
+        // Of one owner, one relocation may be active; the list is of those that ended, too.
+        creation.lock = crate::commit::Lock::Keep;
+        store.commit(creation).await.expect("a creation");
+        expected.push(read(store, fresh.id).await);
+    }
+    let Some(newest) = expected.pop() else { return };
+    let paused = admin::pause(&newest, Some(Step::Notifying), Actor::User(UserId(1)), newest.date_added);
+    store.commit(paused.expect("a pause")).await.expect("the pause");
+    expected.push(read(store, newest.id).await);
+    expected.sort_by_key(|relocation| std::cmp::Reverse(ListPosition::of(relocation)));
+
+    let whole = store.list(Some(first.owner), None, 10).await.expect("a list");
+    assert_eq!(whole, expected, "all of the owner's");
+    for limit in [1, 2, 3] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.list(Some(first.owner), after, limit).await.expect("a page");
+            assert!(page.len() <= limit, "a page of {limit}");
+            let Some(last) = page.last() else { break };
+            after = Some(ListPosition::of(last));
+            found.extend(page);
+        }
+        assert_eq!(found, expected, "pages of {limit}");
+    }
+    // Among all relocations ours stand together, unless somebody else's was asked for at the same time.
+    let above = ListPosition {
+        date_added: first.now + Duration::from_secs(3),
+        id: RelocationId::new(uuid::Uuid::nil()),
+    };
+    let all = store.list(None, Some(above), 4).await.expect("a list");
+    assert_eq!(all, expected, "of all");
+    let stranger = Fresh::new(entropy);
+    assert_eq!(store.list(Some(stranger.owner), None, 10).await.expect("a list"), [], "of a stranger");
+}
+
+/// What commits say and what is appended stands in one log, oldest first, and nothing takes the place of another line.
+pub async fn keeps_the_audit_log_in_order(store: &impl Store, entropy: &impl Entropy) {
+    let (fresh, relocation) = created(store, entropy).await;
+    let reader = Actor::User(UserId(7));
+    let line = |seconds, action: &str| Audit {
+        time: fresh.now + Duration::from_secs(seconds),
+        by: reader,
+        action: action.to_owned(),
+        detail: Some("in/raw-relocation-data.tar".to_owned()),
+    };
+    for action in ["read-artifact", "read-artifact"] {
+        store.append(fresh.id, line(1, action), entropy.uuid()).await.expect("a line");
+    }
+    let later = fresh.now + Duration::from_secs(2);
+    let abort = admin::abort(&relocation, Actor::User(UserId(1)), later).expect("an abort");
+    store.commit(abort).await.expect("the abort");
+    let lines = store.lines(fresh.id).await.expect("the log");
+    let actions: Vec<&str> = lines.iter().map(|line| line.action.as_str()).collect();
+    assert_eq!(actions, ["create", "read-artifact", "read-artifact", "abort"]);
+    assert_eq!(lines.get(1), Some(&line(1, "read-artifact")), "a line as it was written");
+    let stranger = RelocationId::new(entropy.uuid());
+    assert_eq!(store.lines(stranger).await.expect("a log"), [], "of a stranger");
+}
+
+/// An option is what it was last set to.
+pub async fn keeps_options(store: &impl Store, entropy: &impl Entropy) {
+    let name = format!("contract.{}", entropy.uuid());
+    assert_eq!(store.option(&name).await.expect("an option"), None);
+    for value in ["true", "", "2"] {
+        store.set_option(&name, value).await.expect("setting an option");
+        assert_eq!(store.option(&name).await.expect("an option").as_deref(), Some(value));
+    }
 }

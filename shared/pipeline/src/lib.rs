@@ -21,6 +21,7 @@ pub mod kinds;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod message;
+pub mod option;
 pub mod port;
 pub mod relocation;
 pub mod slug;

@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::commit::{Commit, OutboxEntry, StartRun, StopRun};
+use crate::commit::{Audit, Commit, OutboxEntry, StartRun, StopRun};
 use crate::event::Envelope;
 use crate::ids::{RelocationId, UserId};
 use crate::kinds::FileKind;
@@ -102,6 +102,50 @@ pub trait ReadRelocations: Send + Sync {
     ) -> impl Future<Output = Result<Option<RelocationFile>, PortError>> + Send;
 }
 
+/// A relocation's place in the list of all, which begins with the newest: when it was asked for, and its id where
+/// several were at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListPosition {
+    /// When it was asked for.
+    pub date_added: Timestamp,
+    /// Its id.
+    pub id: RelocationId,
+}
+
+impl ListPosition {
+    /// Where a relocation stands.
+    #[must_use]
+    pub const fn of(relocation: &Relocation) -> Self {
+        Self { date_added: relocation.date_added, id: relocation.id }
+    }
+}
+
+/// Lists relocations. One that was only just asked for may not be in the list yet; what is, reads as it is now.
+pub trait ListRelocations: Send + Sync {
+    /// Relocations of an owner, or all, from the newest to the oldest, behind `after`, at most `limit`. Fewer are the
+    /// last.
+    fn list(
+        &self,
+        owner: Option<UserId>,
+        after: Option<ListPosition>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Relocation>, PortError>> + Send;
+}
+
+/// A relocation's audit log. Commits write to it too.
+pub trait AuditLog: Send + Sync {
+    /// Adds a line about something that changes nothing, such as a reading.
+    fn append(
+        &self,
+        id: RelocationId,
+        line: Audit,
+        unique: Uuid,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// All lines, oldest first.
+    fn lines(&self, id: RelocationId) -> impl Future<Output = Result<Vec<Audit>, PortError>> + Send;
+}
+
 /// Stores what transitions decide.
 pub trait CommitRelocations: Send + Sync {
     /// Stores all of a commit in one transaction, or nothing of it.
@@ -135,6 +179,12 @@ pub trait CountUploads: Send + Sync {
 pub trait Options: Send + Sync {
     /// An option's text; `None` when it is not set.
     fn option(&self, name: &str) -> impl Future<Output = Result<Option<String>, PortError>> + Send;
+}
+
+/// Sets options.
+pub trait SetOptions: Send + Sync {
+    /// Sets an option to a text.
+    fn set_option(&self, name: &str, value: &str) -> impl Future<Output = Result<(), PortError>> + Send;
 }
 
 // ---- Objects -------------------------------------------------------------------------------------------
@@ -221,6 +271,17 @@ pub struct Presigned {
     pub headers: Vec<(String, String)>,
     /// Until when it is good.
     pub expires_at: Timestamp,
+}
+
+/// Lets others read objects.
+pub trait PresignDownloads: Send + Sync {
+    /// A request that reads the latest version of an object.
+    fn presign_download(
+        &self,
+        place: Place,
+        key: &str,
+        valid_for: Duration,
+    ) -> impl Future<Output = Result<Presigned, PortError>> + Send;
 }
 
 /// Direct uploads in parts, into [`Place::Uploads`].

@@ -77,14 +77,4 @@ impl SizeClass {
             Self::Large
         }
     }
-
-    /// The option that holds the class's daily limit.
-    #[must_use]
-    pub const fn option(self) -> &'static str {
-        match self {
-            Self::Small => "relocation.daily-limit.small",
-            Self::Medium => "relocation.daily-limit.medium",
-            Self::Large => "relocation.daily-limit.large",
-        }
-    }
 }

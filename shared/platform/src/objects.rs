@@ -1,6 +1,7 @@
 //! Objects in S3: read, stored and copied as streams, and removed.
 
 mod copy;
+mod download;
 mod multipart;
 mod put;
 mod remove;

@@ -1,7 +1,9 @@
 //! The store of relocations in DynamoDB (DESIGN §4).
 
+mod audit;
 mod commit;
 mod item;
+mod listing;
 mod mail_log;
 mod outbox;
 
@@ -11,7 +13,7 @@ use jiff::Timestamp;
 use pipeline::ids::RelocationId;
 use pipeline::kinds::FileKind;
 use pipeline::message::{Answer, Visit};
-use pipeline::port::{CountUploads, Options, PortError, ReadRelocations};
+use pipeline::port::{CountUploads, Options, PortError, ReadRelocations, SetOptions};
 use pipeline::relocation::{Relocation, RelocationFile};
 use pipeline::upload::SizeClass;
 use serde::de::DeserializeOwned;
@@ -79,6 +81,13 @@ impl Options for Relocations {
         let Some(item) = self.table.get(keys::option(name)).await.map_err(failed(action))? else {
             return Ok(None);
         };
-        item::text(&item, "value").map(|value| Some(value.to_owned())).map_err(unreadable(action))
+        item::text(&item, item::VALUE).map(|value| Some(value.to_owned())).map_err(unreadable(action))
+    }
+}
+
+impl SetOptions for Relocations {
+    async fn set_option(&self, name: &str, value: &str) -> Result<(), PortError> {
+        let action = || format!("set option {name}");
+        self.table.put(item::option(name, value)).await.map_err(failed(action))
     }
 }

@@ -14,7 +14,7 @@ const PATH: &str = "/api/0/relocations/";
 #[tokio::test]
 async fn a_direct_upload_begins() {
     let stage = Stage::new();
-    stage.api.store.set_option("relocation.daily-limit.medium", "1");
+    stage.api.store.give_option("relocation.daily-limit.medium", "1");
     let answer = stage.ask(Who::Ada, "POST", PATH, direct("ada", 20_000_000)).await;
     assert_eq!(answer.status, 201);
     insta::assert_snapshot!(format!("{:#}", answer.body));
@@ -49,7 +49,7 @@ async fn a_file_may_come_with_the_request() {
 #[tokio::test]
 async fn fields_are_checked_first_and_by_name() {
     let stage = Stage::new();
-    stage.api.store.set_option("relocation.enabled", "false");
+    stage.api.store.give_option("relocation.enabled", "false");
     for (change, named) in [
         (json!({ "owner": null }), "owner"),
         (json!({ "owner": "" }), "owner"),
@@ -81,7 +81,7 @@ async fn fields_are_checked_first_and_by_name() {
 #[tokio::test]
 async fn the_feature_is_for_staff_until_it_is_on() {
     let stage = Stage::new();
-    stage.api.store.set_option("relocation.enabled", "false");
+    stage.api.store.give_option("relocation.enabled", "false");
     let expected =
         [(401, "unauthenticated"), (403, "feature-disabled"), (403, "feature-disabled"), (201, "")];
     for (who, expected) in EVERYONE.into_iter().zip(expected) {
@@ -144,8 +144,8 @@ async fn autopause_of_the_provenance_wins_and_nonsense_means_none() {
         ("nonsense", "", Value::Null),
     ] {
         let stage = Stage::new();
-        stage.api.store.set_option("relocation.autopause", general);
-        stage.api.store.set_option("relocation.autopause.self-hosted", own);
+        stage.api.store.give_option("relocation.autopause", general);
+        stage.api.store.give_option("relocation.autopause.self-hosted", own);
         let answer = stage.ask(Who::Ada, "POST", PATH, direct("ada", 10)).await;
         assert_eq!(answer.body["scheduledPauseAtStep"], expected, "{general} {own}");
     }

@@ -33,7 +33,7 @@ async fn the_public_key_is_for_those_who_may_relocate() {
     let stage = Stage::new();
     let path = "/api/0/publickeys/relocations/";
     assert_eq!(stage.ask(Who::Ada, "GET", path, Value::Null).await.body["public_key"], "the public key");
-    stage.api.store.set_option("relocation.enabled", "false");
+    stage.api.store.give_option("relocation.enabled", "false");
     assert_eq!(stage.ask(Who::Ada, "GET", path, Value::Null).await.code(), (403, "feature-disabled"));
     assert_eq!(stage.ask(Who::Staff, "GET", path, Value::Null).await.status, 200);
 }

@@ -90,8 +90,8 @@ impl Stage {
             clock: Box::new(clock) as Box<dyn Clock>,
             entropy: Box::new(SeededEntropy::default()),
         });
-        api.store.set_option("relocation.enabled", "true");
-        api.store.set_option("relocation.daily-limit.small", "2");
+        api.store.give_option("relocation.enabled", "true");
+        api.store.give_option("relocation.daily-limit.small", "2");
         Self { router: router(Arc::clone(&api)), api, faults }
     }
 

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::{Faults, lock};
 use crate::port::{
-    ByteStream, ObjectInfo, PortError, Presigned, ReadObjects, RemoveObjects, UploadedPart, Uploads,
-    WriteObjects,
+    ByteStream, ObjectInfo, PortError, PresignDownloads, Presigned, ReadObjects, RemoveObjects, UploadedPart,
+    Uploads, WriteObjects,
 };
 use crate::relocation::{Pinned, Place};
 
@@ -230,6 +230,20 @@ impl Uploads for MemoryObjects {
         self.faults.call("abort upload", || {
             lock(&self.state).uploads.remove(upload);
             Ok(())
+        })
+    }
+}
+
+impl PresignDownloads for MemoryObjects {
+    async fn presign_download(
+        &self,
+        _: Place,
+        key: &str,
+        valid_for: Duration,
+    ) -> Result<Presigned, PortError> {
+        self.faults.call("presign object", || {
+            let expires_at = Timestamp::UNIX_EPOCH.saturating_add(valid_for).unwrap_or(Timestamp::MAX);
+            Ok(Presigned { url: format!("memory:{key}"), headers: Vec::new(), expires_at })
         })
     }
 }

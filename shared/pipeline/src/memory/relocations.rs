@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{Faults, lock};
 use crate::commit::{Audit, Commit, Lock, OutboxEntry};
@@ -9,8 +10,8 @@ use crate::ids::{RelocationId, UserId, Version};
 use crate::kinds::FileKind;
 use crate::message::{Answer, Visit};
 use crate::port::{
-    CommitError, CommitRelocations, CountUploads, MailClaim, MailLog, Options, Outbox, PortError,
-    ReadRelocations,
+    AuditLog, CommitError, CommitRelocations, CountUploads, ListPosition, ListRelocations, MailClaim,
+    MailLog, Options, Outbox, PortError, ReadRelocations, SetOptions,
 };
 use crate::relocation::{Relocation, RelocationFile};
 use crate::upload::SizeClass;
@@ -48,8 +49,8 @@ impl MemoryRelocations {
         Self { state: Mutex::default(), faults }
     }
 
-    /// Sets an option.
-    pub fn set_option(&self, name: &str, value: &str) {
+    /// Sets an option at once, as a fixture does.
+    pub fn give_option(&self, name: &str, value: &str) {
         lock(&self.state).options.insert(name.to_owned(), value.to_owned());
     }
 
@@ -166,6 +167,53 @@ impl CountUploads for MemoryRelocations {
 impl Options for MemoryRelocations {
     async fn option(&self, name: &str) -> Result<Option<String>, PortError> {
         self.faults.call("read option", || Ok(lock(&self.state).options.get(name).cloned()))
+    }
+}
+
+impl SetOptions for MemoryRelocations {
+    async fn set_option(&self, name: &str, value: &str) -> Result<(), PortError> {
+        self.faults.call("set option", || {
+            self.give_option(name, value);
+            Ok(())
+        })
+    }
+}
+
+impl ListRelocations for MemoryRelocations {
+    async fn list(
+        &self,
+        owner: Option<UserId>,
+        after: Option<ListPosition>,
+        limit: usize,
+    ) -> Result<Vec<Relocation>, PortError> {
+        self.faults.call("list relocations", || {
+            let state = lock(&self.state);
+            let is_listed = |relocation: &&Relocation| {
+                owner.is_none_or(|owner| relocation.owner == owner)
+                    && after.is_none_or(|after| ListPosition::of(relocation) < after)
+            };
+            let mut found: Vec<_> = state.relocations.values().filter(is_listed).cloned().collect();
+            found.sort_by_key(|relocation| std::cmp::Reverse(ListPosition::of(relocation)));
+            found.truncate(limit);
+            Ok(found)
+        })
+    }
+}
+
+impl AuditLog for MemoryRelocations {
+    async fn append(&self, id: RelocationId, line: Audit, _: Uuid) -> Result<(), PortError> {
+        self.faults.call("write audit log", || {
+            lock(&self.state).audit.push((id, line));
+            Ok(())
+        })
+    }
+
+    async fn lines(&self, id: RelocationId) -> Result<Vec<Audit>, PortError> {
+        self.faults.call("read audit log", || {
+            let mut lines = self.audit_of(id);
+            lines.sort_by_key(|line| line.time);
+            Ok(lines)
+        })
     }
 }
 

@@ -43,7 +43,7 @@ pub fn pause(
         return Err(ErrorCode::NotPausable.into());
     }
     let step = schedulable(relocation, at_step)?;
-    let mut draft = draft(relocation, by, "pause", now);
+    let mut draft = draft(relocation, by, "pause", Some(before(step)), now);
     draft.relocation().scheduled_pause_at_step = Some(step);
     Ok(draft.finish())
 }
@@ -65,7 +65,7 @@ pub fn cancel(
         Status::InProgress | Status::Pause => {}
     }
     let step = schedulable(relocation, at_step)?;
-    let mut draft = draft(relocation, by, "cancel", now);
+    let mut draft = draft(relocation, by, "cancel", Some(before(step)), now);
     draft.relocation().scheduled_cancel_at_step = Some(step);
     Ok(Some(draft.finish()))
 }
@@ -114,7 +114,7 @@ pub fn unpause(
         return Err(ErrorCode::NotUnpausable.into());
     }
     let until_step = until_step.map(|step| schedulable(relocation, Some(step))).transpose()?;
-    let mut draft = draft(relocation, by, "unpause", now);
+    let mut draft = draft(relocation, by, "unpause", until_step.map(before), now);
     draft.relocation().scheduled_pause_at_step = until_step;
     if is_paused {
         let first = OrderedTask::first_of(relocation.step).ok_or(ErrorCode::NotUnpausable)?;
@@ -144,7 +144,7 @@ pub fn recover(
         return Err(ErrorCode::NotRecoverable.into());
     }
     let until_step = until_step.map(|step| schedulable(relocation, Some(step))).transpose()?;
-    let mut draft = draft(relocation, by, "recover", now);
+    let mut draft = draft(relocation, by, "recover", Some(task.to_string()), now);
     let after = draft.relocation();
     after.failure_reason = None;
     after.scheduled_pause_at_step = until_step;
@@ -181,10 +181,21 @@ pub fn retry(
     })
 }
 
-fn draft(relocation: &Relocation, by: Actor, action: &'static str, now: Timestamp) -> Draft {
+fn draft(
+    relocation: &Relocation,
+    by: Actor,
+    action: &'static str,
+    detail: Option<String>,
+    now: Timestamp,
+) -> Draft {
     let mut draft = Draft::new(relocation, now, action);
-    draft.audit(by, action);
+    draft.audit(by, action, detail);
     draft
+}
+
+/// A step at which something is scheduled, as the audit log says it.
+fn before(step: Step) -> String {
+    format!("before {step}")
 }
 
 /// Puts the relocation in progress and starts a run at `task`.

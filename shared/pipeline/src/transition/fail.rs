@@ -41,7 +41,7 @@ pub(super) fn apply(draft: &mut Draft, failure: Failure, cause: &Cause) {
         Cause::Visit(visit) => draft.outcome(*visit, Answer::failed(visit.turn, code)),
         Cause::Pipeline(_) => draft.stop_run(),
         Cause::Person(by, action) => {
-            draft.audit(*by, action);
+            draft.audit(*by, action, None);
             draft.stop_run();
         }
     }

@@ -92,7 +92,7 @@ pub fn create(new: NewRelocation, by: Actor, now: Timestamp) -> Commit {
     } else {
         draft.expire_upload(UPLOAD_EXPIRES_AFTER);
     }
-    draft.audit(by, "create");
+    draft.audit(by, "create", None);
     let commit = draft.commit();
     commit.lock = Lock::Take;
     commit.counted = file.as_ref().map(|file| SizeClass::of(file.bytes));

@@ -26,8 +26,9 @@ fn code<T: std::fmt::Debug>(result: Result<T, Refused>) -> ErrorCode {
     result.unwrap_err().code
 }
 
-fn assert_audited(commit: &Commit, action: &str) {
-    assert_eq!(commit.audit, Some(Audit { time: now(), by: STAFF, action: action.to_owned() }));
+fn assert_audited(commit: &Commit, action: &str, detail: Option<&str>) {
+    let (action, detail) = (action.to_owned(), detail.map(str::to_owned));
+    assert_eq!(commit.audit, Some(Audit { time: now(), by: STAFF, action, detail }));
 }
 
 /// What scheduling at a step comes to, for every pair of current and wanted step.
@@ -54,7 +55,7 @@ fn a_pause_is_scheduled_at_later_steps_only() {
                 let commit = result.unwrap();
                 assert_eq!(commit.relocation.scheduled_pause_at_step, Some(*wanted));
                 assert_eq!(commit.relocation.status, Status::InProgress);
-                assert_audited(&commit, "pause");
+                assert_audited(&commit, "pause", Some(&format!("before {wanted}")));
             } else {
                 assert_eq!(code(result), ErrorCode::StepNotSchedulable, "{wanted} at {current}");
             }
@@ -108,7 +109,7 @@ fn a_cancel_is_scheduled_like_a_pause() {
             if schedulable(current, *wanted) {
                 let commit = result.unwrap().unwrap();
                 assert_eq!(commit.relocation.scheduled_cancel_at_step, Some(*wanted));
-                assert_audited(&commit, "cancel");
+                assert_audited(&commit, "cancel", Some(&format!("before {wanted}")));
             } else {
                 assert_eq!(code(result), ErrorCode::StepNotSchedulable, "{wanted} at {current}");
             }
@@ -137,7 +138,7 @@ fn an_abort_ends_what_is_active(#[values(Status::InProgress, Status::Pause)] sta
     assert_eq!(dispatches(&commit), [Dispatch::ExpireArtifacts(Generation(1)), Dispatch::StopRun(stop)]);
     assert!(matches!(events(&commit).as_slice(), [Event::Failed(failed)] if !failed.mailed));
     assert_eq!(commit.relocation.latest_notified, None);
-    assert_audited(&commit, "abort");
+    assert_audited(&commit, "abort", None);
 }
 
 #[rstest]
@@ -171,7 +172,7 @@ fn a_paused_relocation_goes_on_with_the_first_task_of_its_step() {
         let run = StartRun { uuid: id(), generation, start_at: first };
         assert_eq!(dispatches(&commit), [Dispatch::StartRun(run)]);
         assert_eq!(events(&commit), [Event::Resumed(Resumed { task: first, generation })]);
-        assert_audited(&commit, "unpause");
+        assert_audited(&commit, "unpause", None);
         let message = pipeline::message::TaskMessage { generation, ..message(first) };
         let Start::Run(commit) = start(Some(after), None, &message, now()) else { panic!("{first} runs") };
         assert_eq!(commit.relocation.latest_task_attempts, 1, "as if the pause had not been");
@@ -225,7 +226,7 @@ fn a_failed_relocation_gets_one_more_attempt_at_its_latest_task() {
         let generation = Generation(2);
         let run = StartRun { uuid: id(), generation, start_at: *task };
         assert_eq!(dispatches(&commit), [Dispatch::StartRun(run)]);
-        assert_audited(&commit, "recover");
+        assert_audited(&commit, "recover", Some(task.name()));
 
         let message = pipeline::message::TaskMessage { generation, ..message(*task) };
         let Start::Run(once) = start(Some(after), None, &message, now()) else { panic!("{task} runs") };

@@ -6,6 +6,7 @@ use pipeline::ids::{RelocationId, UserId, Version};
 use pipeline::kinds::FileKind;
 use pipeline::message::Visit;
 use pipeline::upload::SizeClass;
+use uuid::Uuid;
 
 use super::{Key, padded};
 
@@ -38,6 +39,16 @@ pub(crate) fn mail(id: RelocationId, mail: &str) -> Key {
 /// A line of the audit log. A relocation's version is written once, so it tells apart what happens at one time.
 pub(crate) fn audit(id: RelocationId, at: Timestamp, version: Version) -> Key {
     of(id, format!("AUDIT#{}#{}", time(at), padded(version.0)))
+}
+
+/// A line about what no commit did.
+pub(crate) fn audit_line(id: RelocationId, at: Timestamp, unique: Uuid) -> Key {
+    of(id, format!("AUDIT#{}#{unique}", time(at)))
+}
+
+/// The partition of a relocation's audit log, and what its sort keys begin with.
+pub(crate) fn audit_log(id: RelocationId) -> (String, String) {
+    (record(id).pk, "AUDIT#".to_owned())
 }
 
 /// The lock that keeps an owner to one active relocation.
@@ -103,6 +114,7 @@ mod tests {
             ("outbox entry", outbox(id, 42)),
             ("mail", mail(id, "STARTED#17")),
             ("audit line", audit(id, noon, Version(9))),
+            ("audit line of a reading", audit_line(id, noon, Uuid::from_u128(8))),
             ("owner's lock", owner(UserId(17))),
             ("counted relocation", counted(SizeClass::Medium, noon, id)),
             ("option", option("relocation.enabled")),
@@ -127,6 +139,7 @@ mod tests {
                 ("<sequence:20>", "00000000000000000042"),
                 ("<mail>", "STARTED#17"),
                 ("<time>", "2026-01-02T12:00:00.000000000Z"),
+                ("<unique>", "00000000-0000-0000-0000-000000000008"),
                 ("<version:20>", "00000000000000000009"),
                 ("<user:20>", "00000000000000000017"),
                 ("<day>", "2026-01-02"),

@@ -7,6 +7,7 @@ use pipeline::message::{Answer, Visit};
 use pipeline::relocation::{Relocation, RelocationFile};
 use pipeline::upload::SizeClass;
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::keys::{self, Key, relocations as key};
 pub(super) use crate::record::to_record;
@@ -20,10 +21,13 @@ pub(super) const RELOCATION: &str = "relocation";
 /// The outbox entry, as JSON.
 pub(super) const ENTRY: &str = "entry";
 
+/// An option's text.
+pub(super) const VALUE: &str = "value";
+
 /// The value of `due` in all entries of the outbox.
 pub(super) const OUTBOX: &str = "OUTBOX";
 /// The value of `listing` in all records.
-const LISTED: &str = "RELOCATIONS";
+pub(super) const LISTED: &str = "RELOCATIONS";
 
 /// How long what counts against a daily limit is kept.
 const COUNTED_FOR: std::time::Duration = std::time::Duration::from_hours(72);
@@ -70,6 +74,18 @@ pub(super) fn outcome(relocation: &Relocation, visit: Visit, answer: &Answer) ->
 
 pub(super) fn audit(relocation: &Relocation, audit: &Audit) -> Result<Item, NotAnItem> {
     record(key::audit(relocation.id, audit.time, relocation.version), audit)
+}
+
+/// A line of the audit log about what no commit did.
+pub(super) fn audit_line(id: RelocationId, line: &Audit, unique: Uuid) -> Result<Item, NotAnItem> {
+    record(key::audit_line(id, line.time, unique), line)
+}
+
+/// An option's text.
+pub(super) fn option(name: &str, value: &str) -> Item {
+    let mut item = key::option(name).attributes();
+    item.insert(VALUE.to_owned(), AttributeValue::S(value.to_owned()));
+    item
 }
 
 /// An entry of the outbox, with what its index needs.
