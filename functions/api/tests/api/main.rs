@@ -8,7 +8,12 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod artifacts;
 mod create;
+mod list;
+mod options;
 mod other;
+mod retry;
 mod stage;
+mod steer;
 mod upload;

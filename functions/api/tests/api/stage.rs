@@ -1,18 +1,23 @@
 //! An API whose world is in memory, asked by events of API Gateway.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{Api, router};
+use artifacts::testing::TestKeys;
 use axum::Router;
 use axum::body::Body;
 use catalog::Catalog;
-use pipeline::memory::{Faults, FixedKeys, ManualClock, MemoryObjects, MemoryRelocations, SeededEntropy};
-use pipeline::port::Clock;
+use jiff::Timestamp;
+use pipeline::commit::Commit;
+use pipeline::memory::{Faults, ManualClock, MemoryObjects, MemoryRelocations, SeededEntropy};
+use pipeline::port::{Clock, CommitRelocations, ReadRelocations};
+use pipeline::relocation::Relocation;
 use serde_json::{Value, json};
 use silo::{MemorySilo, Row};
 use tower::ServiceExt;
 
-type TestApi = Api<(MemoryRelocations, MemoryObjects, MemoryObjects, FixedKeys, MemorySilo)>;
+type TestApi = Api<(MemoryRelocations, MemoryObjects, MemoryObjects, TestKeys, MemorySilo)>;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +30,11 @@ pub(crate) enum Who {
     /// A customer who took the name that `ada` had before: user 9.
     Namesake,
     Staff,
+    /// Staff who may read artifacts and set options.
+    Admin,
 }
 
-pub(crate) const EVERYONE: [Who; 4] = [Who::Nobody, Who::Ada, Who::Bob, Who::Staff];
+pub(crate) const EVERYONE: [Who; 5] = [Who::Nobody, Who::Ada, Who::Bob, Who::Staff, Who::Admin];
 
 impl Who {
     fn claims(self) -> Option<Value> {
@@ -38,6 +45,11 @@ impl Who {
             Self::Bob => Some(claims("8", "bob", "false")),
             Self::Namesake => Some(claims("9", "ada", "false")),
             Self::Staff => Some(claims("1", "admin", "true")),
+            Self::Admin => {
+                let mut claims = claims("2", "keeper", "true");
+                claims["relocation_permissions"] = json!("other.permission relocation.admin");
+                Some(claims)
+            }
         }
     }
 }
@@ -47,6 +59,8 @@ impl Who {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    /// The header `Link`.
+    pub(crate) link: String,
     pub(crate) body: Value,
 }
 
@@ -57,10 +71,20 @@ impl Answer {
     }
 }
 
+/// A clock that the stage can move too.
+struct Shared(Arc<ManualClock>);
+
+impl Clock for Shared {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
 pub(crate) struct Stage {
     pub(crate) api: Arc<TestApi>,
     /// Fails calls to ports.
     pub(crate) faults: Faults,
+    clock: Arc<ManualClock>,
     router: Router,
 }
 
@@ -70,29 +94,33 @@ impl Stage {
         let catalog = Catalog::builtin();
         let control = MemorySilo::new(Arc::clone(&catalog));
         let users = catalog.find("sentry.user").unwrap();
-        for (pk, username) in [(1, "admin"), (7, "ada"), (8, "bob")] {
+        for (pk, username) in [(1, "admin"), (2, "keeper"), (7, "ada"), (8, "bob")] {
             let fields = json!({ "username": username, "email": format!("{username}@example.com"), "is_active": true });
             let Value::Object(fields) = fields else { unreachable!() };
             control.load(users, Row::new(pk, fields)).unwrap();
         }
         let faults = Faults::default();
-        let clock = ManualClock::default();
+        let clock = Arc::new(ManualClock::default());
         clock.set("2026-02-03T04:05:06Z".parse().unwrap());
-        let key = FixedKeys { public_key: "the public key".to_owned(), ..FixedKeys::default() };
         let api: Arc<TestApi> = Arc::new(Api {
             store: MemoryRelocations::with_faults(faults.clone()),
             uploads: MemoryObjects::with_faults(faults.clone()),
             objects: Arc::new(MemoryObjects::with_faults(faults.clone())),
-            key,
+            key: TestKeys::default(),
             cell: Arc::new(MemorySilo::new(catalog)),
             control: Arc::new(control),
             artifact_retention_days: 30,
-            clock: Box::new(clock) as Box<dyn Clock>,
+            clock: Box::new(Shared(Arc::clone(&clock))) as Box<dyn Clock>,
             entropy: Box::new(SeededEntropy::default()),
         });
         api.store.give_option("relocation.enabled", "true");
         api.store.give_option("relocation.daily-limit.small", "2");
-        Self { router: router(Arc::clone(&api)), api, faults }
+        Self { router: router(Arc::clone(&api)), api, faults, clock }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn later(&self, by: Duration) {
+        self.clock.advance(by);
     }
 
     /// Sends JSON.
@@ -110,11 +138,12 @@ impl Stage {
         body: String,
     ) -> Answer {
         let authorizer = who.claims().map(|claims| json!({ "jwt": { "claims": claims, "scopes": null } }));
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let event = json!({
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": path,
-            "rawQueryString": "",
+            "rawQueryString": query,
             "headers": { "content-type": content_type, "host": "api.example.com" },
             "requestContext": {
                 "accountId": "1",
@@ -133,10 +162,23 @@ impl Stage {
         let request = request.map(|body| Body::from(body.to_vec()));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
-        let content_type = response.headers().get("content-type");
-        let content_type = content_type.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        };
+        let (content_type, link) = (header("content-type"), header("link"));
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        Answer { status, content_type, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+        Answer { status, content_type, link, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+    }
+
+    /// A relocation of `ada` as the store has it.
+    pub(crate) async fn relocation(&self, uuid: &str) -> Relocation {
+        self.api.store.relocation(uuid.parse().unwrap()).await.unwrap().unwrap()
+    }
+
+    /// Stores what a transition made.
+    pub(crate) async fn commit(&self, commit: Commit) {
+        self.api.store.commit(commit).await.unwrap();
     }
 
     /// Asks for a relocation by direct upload, for `ada`; answers with its uuid.
