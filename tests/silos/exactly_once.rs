@@ -135,7 +135,7 @@ async fn two_runs_of_one_import_into_dynamodb_write_every_row_once() {
 struct Slice(u64);
 
 impl Watch for Slice {
-    async fn proceed(&mut self, progress: Progress) -> Proceed {
+    async fn proceed(&mut self, progress: Progress<'_>) -> Proceed {
         if progress.batches_written < self.0 { Proceed::GoOn } else { Proceed::Stop }
     }
 }

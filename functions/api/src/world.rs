@@ -9,22 +9,38 @@ use pipeline::code::ErrorCode;
 use pipeline::commit::Commit;
 use pipeline::ids::{RelocationId, UserId};
 use pipeline::port::{
-    AuditLog, Clock, CommitError, CommitRelocations, CountUploads, Entropy, ListRelocations, Options,
-    PresignDownloads, PublicKey, ReadObjects, ReadRelocations, SetOptions, UnwrapKeys, Uploads, WriteObjects,
+    AuditLog, Clock, CommitError, CommitRelocations, CountUploads, Entropy, KeepProgress, ListRelocations,
+    Options, PresignDownloads, PublicKey, ReadObjects, ReadRelocations, SetOptions, UnwrapKeys, Uploads,
+    WriteObjects,
 };
 use pipeline::relocation::{Relocation, RelocationFile};
+use pipeline::task::OrderedTask;
 use silo::Silo;
 
 use crate::{Caller, Refusal};
 
 /// What the API does with relocations and options.
 pub trait Store:
-    ReadRelocations + ListRelocations + CommitRelocations + CountUploads + AuditLog + Options + SetOptions
+    ReadRelocations
+    + ListRelocations
+    + CommitRelocations
+    + CountUploads
+    + AuditLog
+    + KeepProgress
+    + Options
+    + SetOptions
 {
 }
 
 impl<T> Store for T where
-    T: ReadRelocations + ListRelocations + CommitRelocations + CountUploads + AuditLog + Options + SetOptions
+    T: ReadRelocations
+        + ListRelocations
+        + CommitRelocations
+        + CountUploads
+        + AuditLog
+        + KeepProgress
+        + Options
+        + SetOptions
 {
 }
 
@@ -116,7 +132,14 @@ impl<W: World> Api<W> {
         let roles = directory::roles(self.cell.as_ref())?;
         let mut people = self.people(&[relocation.creator, relocation.owner]).await?.into_iter();
         let (creator, owner) = (people.next().flatten(), people.next().flatten());
+        let progress = match relocation.latest_task {
+            Some(OrderedTask::Importing | OrderedTask::ValidatingPoll) => {
+                self.store.progress(relocation.id).await?.filter(|progress| progress.is_current(&relocation))
+            }
+            _ => None,
+        };
         let around = Surroundings {
+            progress,
             creator,
             owner,
             imported_user_ids: self.imported(relocation.id, roles.users()).await?,

@@ -14,7 +14,9 @@ use catalog::ImportScope;
 use pipeline::artifact::{self, Folder};
 use pipeline::ids::RelocationId;
 use pipeline::kinds::{FileKind, Provenance};
-use pipeline::port::{Entropy, PublicKey, ReadObjects, ReadRelocations, UnwrapKeys, WriteObjects};
+use pipeline::port::{
+    Entropy, KeepProgress, PublicKey, ReadObjects, ReadRelocations, UnwrapKeys, WriteObjects,
+};
 use pipeline::task::OrderedTask;
 use pipeline::transition::Finished;
 use runtime::{Task, TaskContext, TaskError};
@@ -41,7 +43,7 @@ pub struct Importing<R, O, K, S> {
 
 impl<R, O, K, S> Task for Importing<R, O, K, S>
 where
-    R: ReadRelocations,
+    R: ReadRelocations + KeepProgress + 'static,
     O: ReadObjects + WriteObjects + 'static,
     K: PublicKey + UnwrapKeys,
     S: Silo + 'static,
@@ -54,7 +56,10 @@ where
         let at = Located::of(&file)?;
         let request = self.request(context, at.version.clone());
         let source = artifacts::open(&self.objects, self.keys.as_ref(), at).await?;
-        let (slice, silos) = (Slice::of(context), (Arc::clone(&self.cell), Arc::clone(&self.control)));
+        let (slice, silos) = (
+            Slice::of(context, Arc::clone(&self.store)),
+            (Arc::clone(&self.cell), Arc::clone(&self.control)),
+        );
         let turn = artifacts::drive(move || async move {
             let silos = Silos { cell: &*silos.0, control: &*silos.1 };
             slice.import(silos, &source, &request).await

@@ -1,8 +1,11 @@
 //! One turn of an import: as much of it as a slice of time holds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::{Fence, TaskContext, TaskError};
+use pipeline::port::KeepProgress;
+use pipeline::task::OrderedTask;
+use runtime::{Fence, ProgressTeller, TaskContext, TaskError};
 use silo::{Silo, Silos, StoreError};
 use tokio::time::Instant;
 use tracing::warn;
@@ -32,26 +35,31 @@ pub(crate) enum Turn {
 
 /// Stops an import between two batches when its time is up, or when its run may not go on. However short its time,
 /// a slice writes a batch: to come to where the last one stopped may take as long as a slice does.
-pub(crate) struct Slice<L> {
+pub(crate) struct Slice<L, P> {
     time_left: L,
     fence: Fence,
+    progress: ProgressTeller<P>,
     looked_at: Option<Instant>,
     batches: u32,
     broken: Option<TaskError>,
 }
 
-impl Slice<()> {
-    /// The slice that a task's visit has.
-    pub(crate) fn of(context: &TaskContext) -> Slice<impl Fn() -> Duration + Send + use<>> {
+impl<P: KeepProgress> Slice<(), P> {
+    /// The slice that a task's visit has. How far it is, `store` keeps.
+    pub(crate) fn of(
+        context: &TaskContext,
+        store: Arc<P>,
+    ) -> Slice<impl Fn() -> Duration + Send + use<P>, P> {
+        let progress = ProgressTeller::new(store, context.relocation.id, OrderedTask::Importing, context.now);
         let (context, fence) = (context.clone(), context.fence.clone());
-        Slice::new(move || context.slice_left(), fence)
+        Slice::new(move || context.slice_left(), fence, progress)
     }
 }
 
-impl<L: Fn() -> Duration + Send> Slice<L> {
+impl<L: Fn() -> Duration + Send, P: KeepProgress> Slice<L, P> {
     /// A slice that lasts while `time_left` says so.
-    pub(crate) fn new(time_left: L, fence: Fence) -> Self {
-        Self { time_left, fence, looked_at: None, batches: 0, broken: None }
+    pub(crate) fn new(time_left: L, fence: Fence, progress: ProgressTeller<P>) -> Self {
+        Self { time_left, fence, progress, looked_at: None, batches: 0, broken: None }
     }
 
     /// Imports what the slice holds, resuming behind what is there.
@@ -84,8 +92,8 @@ impl<L: Fn() -> Duration + Send> Slice<L> {
     }
 }
 
-impl<L: Fn() -> Duration + Send> Watch for Slice<L> {
-    async fn proceed(&mut self, progress: Progress) -> Proceed {
+impl<L: Fn() -> Duration + Send, P: KeepProgress> Watch for Slice<L, P> {
+    async fn proceed(&mut self, progress: Progress<'_>) -> Proceed {
         if (self.time_left)().is_zero() && progress.batches_written > 0 {
             return Proceed::Stop;
         }
@@ -99,6 +107,10 @@ impl<L: Fn() -> Duration + Send> Watch for Slice<L> {
             self.batches = 0;
         }
         self.batches += 1;
+        // On the way to where the last slice stopped it would seem to begin anew.
+        if progress.batches_written > 0 {
+            self.progress.tell(progress.rows_done, progress.rows_total, progress.models()).await;
+        }
         Proceed::GoOn
     }
 }
@@ -124,13 +136,12 @@ async fn chunks<S: Silo>(silos: Silos<'_, S>, import: Uuid) -> Result<usize, Tas
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicI32, Ordering};
 
     use pipeline::commit::Actor;
     use pipeline::ids::Generation;
+    use pipeline::memory::MemoryRelocations;
     use pipeline::port::CommitRelocations;
-    use pipeline::task::OrderedTask;
     use pipeline::transition::admin;
     use silo::{Filter, ImportFlags};
     use testkit::{Export, OWNER, Stage};
@@ -176,10 +187,15 @@ mod tests {
     }
 
     /// A slice in which so many batches are begun.
-    fn slice_of(batches: i32, stage: &Stage) -> Slice<impl Fn() -> Duration + Send + use<>> {
+    fn slice_of(
+        batches: i32,
+        stage: &Stage,
+    ) -> Slice<impl Fn() -> Duration + Send + use<>, MemoryRelocations> {
         let left = AtomicI32::new(batches);
         let time_left = move || Duration::from_secs((left.fetch_sub(1, Ordering::SeqCst) > 0).into());
-        Slice::new(time_left, fence(stage))
+        let (store, now) = (Arc::clone(&stage.ports.store), pipeline::port::Clock::now(&stage.clock));
+        let progress = ProgressTeller::new(store, stage.id, OrderedTask::Importing, now);
+        Slice::new(time_left, fence(stage), progress)
     }
 
     #[tokio::test]
@@ -187,6 +203,10 @@ mod tests {
         let whole = Stage::at(OrderedTask::Importing).await;
         let turn = slice_of(1000, &whole).import(whole.silos(), &file(), &request(&whole)).await.unwrap();
         assert!(matches!(turn, Turn::Finished(_)));
+        let progress = whole.ports.store.progress(whole.id).await.unwrap().unwrap();
+        assert!(progress.rows_done > 0 && progress.rows_done < progress.rows_total, "{progress:?}");
+        let totals: u64 = progress.models.values().map(|model| model.total).sum();
+        assert_eq!(totals, progress.rows_total);
 
         let sliced = Stage::at(OrderedTask::Importing).await;
         let mut turns = 0;

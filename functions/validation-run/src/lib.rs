@@ -6,6 +6,7 @@
 
 mod rehearsed;
 mod sandbox;
+mod watched;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use pipeline::artifact;
 use pipeline::commit::{Commit, Validate};
 use pipeline::ids::BuildId;
 use pipeline::port::{
-    Clock, CommitRelocations, Entropy, PostponeMessages, PublicKey, Queue, ReadObjects, ReadRelocations,
-    UnwrapKeys, WriteObjects,
+    Clock, CommitRelocations, Entropy, KeepProgress, PostponeMessages, PublicKey, Queue, ReadObjects,
+    ReadRelocations, UnwrapKeys, WriteObjects,
 };
 use pipeline::relocation::Relocation;
 use pipeline::transition::validation;
@@ -64,7 +65,7 @@ const FINDINGS_MAX: usize = 1_000;
 
 impl<R, O, K, Q> ValidationRun<R, O, K, Q>
 where
-    R: ReadRelocations + CommitRelocations,
+    R: ReadRelocations + CommitRelocations + KeepProgress + 'static,
     O: ReadObjects + WriteObjects + 'static,
     K: PublicKey + UnwrapKeys + Send + Sync,
     Q: PostponeMessages,

@@ -8,17 +8,19 @@ use catalog::ImportScope;
 use pipeline::artifact;
 use pipeline::ids::BuildId;
 use pipeline::kinds::FileKind;
-use pipeline::port::{PublicKey, ReadObjects, ReadRelocations, UnwrapKeys, WriteObjects};
-use runtime::TaskError;
+use pipeline::port::{KeepProgress, PublicKey, ReadObjects, ReadRelocations, UnwrapKeys, WriteObjects};
+use pipeline::task::OrderedTask;
+use runtime::{ProgressTeller, TaskError};
 use silo::{Filter, ImportFlags, MemorySilo, Silos};
 use transfer::compare::{CompareError, compare};
 use transfer::export::ExportRequest;
 use transfer::findings::{Finding, Instance};
-use transfer::import::{ExportSource, ImportError, ImportRequest, Unwatched, import};
+use transfer::import::{ExportSource, ImportError, ImportRequest, import};
 use transfer::rows::RowReader;
 
 use crate::ValidationRun;
 use crate::rehearsed::Rehearsed;
+use crate::watched::Watched;
 
 /// An instance of its own, empty at first, in which a plan is followed.
 pub(crate) struct Sandbox<'a, R, O, K, Q> {
@@ -52,7 +54,7 @@ impl Done {
 
 impl<'a, R, O, K, Q> Sandbox<'a, R, O, K, Q>
 where
-    R: ReadRelocations,
+    R: ReadRelocations + KeepProgress + 'static,
     O: ReadObjects + WriteObjects + 'static,
     K: PublicKey + UnwrapKeys + Send + Sync,
 {
@@ -113,9 +115,13 @@ where
             key: self.world.entropy.bytes(),
         };
         let (cell, control) = (Arc::clone(&self.cell), Arc::clone(&self.control));
+        let mut watched = Watched((kind == FileKind::RawUserData).then(|| {
+            let (store, task) = (Arc::clone(&self.world.store), OrderedTask::ValidatingPoll);
+            ProgressTeller::new(store, self.build.relocation, task, self.world.clock.now())
+        }));
         drive(move || async move {
             let silos = Silos { cell: &*cell, control: &*control };
-            match import(silos, &export, &request, &mut Unwatched).await {
+            match import(silos, &export, &request, &mut watched).await {
                 Ok(outcome) => Ok(Done { rehearsed: Rehearsed::of(kind, outcome), ..Done::with(Vec::new()) }),
                 Err(error) => Ok(Done { may_go_on: false, ..Done::with(vec![import_finding(error)?]) }),
             }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::ErrorCode;
 use crate::ids::{RelocationId, UserId};
 use crate::kinds::{Notified, Provenance, Status, Step};
+use crate::progress::Progress;
 use crate::relocation::{Failure, Relocation};
 use crate::task::OrderedTask;
 use crate::transition::admin::Refused;
@@ -54,6 +55,9 @@ pub struct RelocationView {
     pub imported_user_ids: Vec<u64>,
     /// Primary keys of the organisations that were inserted, kept or overwritten.
     pub imported_org_ids: Vec<u64>,
+    /// How far the latest task is, if it is one that takes a while and has begun.
+    #[serde(default)]
+    pub progress: Option<Progress>,
     /// The direct upload, in the answer that begins it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<UploadView>,
@@ -81,6 +85,8 @@ pub struct Surroundings {
     pub imported_user_ids: Vec<u64>,
     /// Primary keys of imported organisations.
     pub imported_org_ids: Vec<u64>,
+    /// How far the latest task is.
+    pub progress: Option<Progress>,
 }
 
 impl RelocationView {
@@ -107,6 +113,7 @@ impl RelocationView {
             latest_unclaimed_emails_sent_at: relocation.latest_unclaimed_emails_sent_at,
             imported_user_ids: around.imported_user_ids,
             imported_org_ids: around.imported_org_ids,
+            progress: around.progress,
             upload: None,
         }
     }

@@ -16,9 +16,10 @@ use crate::ids::{Generation, RelocationId, Turn, UserId};
 use crate::kinds::{FileKind, Notified, Step, ValidationStatus};
 use crate::message::{Answer, TaskMessage, TaskToken, Verdict};
 use crate::port::{
-    AuditLog, CommitError, CommitRelocations, CountUploads, Entropy, ListPosition, ListRelocations,
-    MailClaim, MailLog, Options, Outbox, ReadRelocations, SetOptions,
+    AuditLog, CommitError, CommitRelocations, CountUploads, Entropy, KeepProgress, ListPosition,
+    ListRelocations, MailClaim, MailLog, Options, Outbox, ReadRelocations, SetOptions,
 };
+use crate::progress::{ModelProgress, Progress};
 use crate::relocation::{Failure, Fork, Pinned, Place, Relocation, RelocationFile, Upload};
 use crate::task::OrderedTask;
 use crate::transition::lifecycle::{NewRelocation, Source, UPLOAD_EXPIRES_AFTER, create, upload_completed};
@@ -35,6 +36,7 @@ const ARTIFACTS_EXPIRE_AFTER: Duration = Duration::from_hours(24 * RETENTION_DAY
 pub trait Store:
     ReadRelocations
     + ListRelocations
+    + KeepProgress
     + CommitRelocations
     + Outbox
     + CountUploads
@@ -47,6 +49,7 @@ pub trait Store:
 impl<T> Store for T where
     T: ReadRelocations
         + ListRelocations
+        + KeepProgress
         + CommitRelocations
         + Outbox
         + CountUploads
@@ -75,6 +78,7 @@ pub async fn all(store: &impl Store, entropy: &impl Entropy) {
     lists_relocations_from_the_newest(store, entropy).await;
     keeps_the_audit_log_in_order(store, entropy).await;
     keeps_options(store, entropy).await;
+    keeps_the_latest_progress(store, entropy).await;
 }
 
 /// Values that no other check has.
@@ -476,5 +480,23 @@ pub async fn keeps_options(store: &impl Store, entropy: &impl Entropy) {
     for value in ["true", "", "2"] {
         store.set_option(&name, value).await.expect("setting an option");
         assert_eq!(store.option(&name).await.expect("an option").as_deref(), Some(value));
+    }
+}
+
+/// Of how far a task is, the latest is known.
+pub async fn keeps_the_latest_progress(store: &impl Store, entropy: &impl Entropy) {
+    let fresh = Fresh::new(entropy);
+    assert_eq!(store.progress(fresh.id).await.expect("a progress"), None, "of a stranger");
+    for done in [1, 2] {
+        let model = ModelProgress { done, total: 3 };
+        let progress = Progress {
+            task: OrderedTask::Importing,
+            rows_done: done,
+            rows_total: 3,
+            models: [("sentry.user".to_owned(), model)].into(),
+            updated: fresh.now,
+        };
+        store.save_progress(fresh.id, &progress).await.expect("saving progress");
+        assert_eq!(store.progress(fresh.id).await.expect("a progress"), Some(progress));
     }
 }

@@ -23,6 +23,7 @@ pub mod memory;
 pub mod message;
 pub mod option;
 pub mod port;
+pub mod progress;
 pub mod relocation;
 pub mod slug;
 pub mod task;

@@ -15,6 +15,7 @@ use crate::event::Envelope;
 use crate::ids::{RelocationId, UserId};
 use crate::kinds::FileKind;
 use crate::message::{Answer, TaskToken, Visit};
+use crate::progress::Progress;
 use crate::relocation::{Pinned, Place, Relocation, RelocationFile};
 use crate::task::OrderedTask;
 use crate::upload::SizeClass;
@@ -144,6 +145,19 @@ pub trait AuditLog: Send + Sync {
 
     /// All lines, oldest first.
     fn lines(&self, id: RelocationId) -> impl Future<Output = Result<Vec<Audit>, PortError>> + Send;
+}
+
+/// Keeps how far a relocation's task is. It is for people to look at, and nothing depends on it.
+pub trait KeepProgress: Send + Sync {
+    /// Stores how far a task is, in place of what was known before.
+    fn save_progress(
+        &self,
+        id: RelocationId,
+        progress: &Progress,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// What was stored last.
+    fn progress(&self, id: RelocationId) -> impl Future<Output = Result<Option<Progress>, PortError>> + Send;
 }
 
 /// Stores what transitions decide.

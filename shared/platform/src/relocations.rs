@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use pipeline::ids::RelocationId;
 use pipeline::kinds::FileKind;
 use pipeline::message::{Answer, Visit};
-use pipeline::port::{CountUploads, Options, PortError, ReadRelocations, SetOptions};
+use pipeline::port::{CountUploads, KeepProgress, Options, PortError, ReadRelocations, SetOptions};
+use pipeline::progress::Progress;
 use pipeline::relocation::{Relocation, RelocationFile};
 use pipeline::upload::SizeClass;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,18 @@ impl ReadRelocations for Relocations {
 
     async fn file(&self, id: RelocationId, kind: FileKind) -> Result<Option<RelocationFile>, PortError> {
         self.read(keys::file(id, kind), &format!("file {kind} of relocation {id}")).await
+    }
+}
+
+impl KeepProgress for Relocations {
+    async fn save_progress(&self, id: RelocationId, progress: &Progress) -> Result<(), PortError> {
+        let action = || format!("save progress of relocation {id}");
+        let item = item::progress(id, progress).map_err(unreadable(action))?;
+        self.table.put(item).await.map_err(failed(action))
+    }
+
+    async fn progress(&self, id: RelocationId) -> Result<Option<Progress>, PortError> {
+        self.read(keys::progress(id), &format!("progress of relocation {id}")).await
     }
 }
 

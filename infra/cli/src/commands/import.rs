@@ -125,7 +125,7 @@ fn request(args: &Args) -> Result<ImportRequest, CliError> {
 struct Shown(Progress);
 
 impl Watch for Shown {
-    async fn proceed(&mut self, progress: transfer::import::Progress) -> Proceed {
+    async fn proceed(&mut self, progress: transfer::import::Progress<'_>) -> Proceed {
         self.0.set(progress.rows_done, progress.rows_total);
         Proceed::GoOn
     }

@@ -10,9 +10,10 @@ use crate::ids::{RelocationId, UserId, Version};
 use crate::kinds::FileKind;
 use crate::message::{Answer, Visit};
 use crate::port::{
-    AuditLog, CommitError, CommitRelocations, CountUploads, ListPosition, ListRelocations, MailClaim,
-    MailLog, Options, Outbox, PortError, ReadRelocations, SetOptions,
+    AuditLog, CommitError, CommitRelocations, CountUploads, KeepProgress, ListPosition, ListRelocations,
+    MailClaim, MailLog, Options, Outbox, PortError, ReadRelocations, SetOptions,
 };
+use crate::progress::Progress;
 use crate::relocation::{Relocation, RelocationFile};
 use crate::upload::SizeClass;
 
@@ -33,6 +34,7 @@ struct State {
     audit: Vec<(RelocationId, Audit)>,
     counted: Vec<(SizeClass, Timestamp)>,
     options: BTreeMap<String, String>,
+    progress: BTreeMap<RelocationId, Progress>,
     mails: BTreeMap<(RelocationId, String), Mail>,
 }
 
@@ -197,6 +199,19 @@ impl ListRelocations for MemoryRelocations {
             found.truncate(limit);
             Ok(found)
         })
+    }
+}
+
+impl KeepProgress for MemoryRelocations {
+    async fn save_progress(&self, id: RelocationId, progress: &Progress) -> Result<(), PortError> {
+        self.faults.call("save progress", || {
+            lock(&self.state).progress.insert(id, progress.clone());
+            Ok(())
+        })
+    }
+
+    async fn progress(&self, id: RelocationId) -> Result<Option<Progress>, PortError> {
+        self.faults.call("read progress", || Ok(lock(&self.state).progress.get(&id).cloned()))
     }
 }
 

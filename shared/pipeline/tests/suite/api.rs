@@ -11,6 +11,7 @@ use pipeline::commit::OutboxEntry;
 use pipeline::ids::{BuildId, Turn};
 use pipeline::kinds::{Notified, Status, Step};
 use pipeline::message::{Answer, TaskMessage, TaskToken};
+use pipeline::progress::{ModelProgress, Progress};
 use pipeline::relocation::{Failure, Relocation};
 use pipeline::task::OrderedTask;
 use pipeline::transition::admin::abort;
@@ -38,6 +39,13 @@ fn a_relocation_with_everything() {
     let person =
         |id, name: &str| Person { id, email: format!("{name}@example.com"), username: name.to_owned() };
     let around = Surroundings {
+        progress: Some(Progress {
+            task: OrderedTask::Importing,
+            rows_done: 3,
+            rows_total: 10,
+            models: [("sentry.user".to_owned(), ModelProgress { done: 3, total: 4 })].into(),
+            updated: now(),
+        }),
         creator: Some(person(CREATOR, "staff")),
         owner: Some(person(OWNER, "ada")),
         imported_user_ids: vec![10, 11],

@@ -26,6 +26,11 @@ pub(crate) fn outcome(id: RelocationId, visit: Visit) -> Key {
     of(id, format!("DONE#{}#{task}#{}", padded(generation), padded(turn)))
 }
 
+/// How far a relocation's task is.
+pub(crate) fn progress(id: RelocationId) -> Key {
+    of(id, "PROGRESS")
+}
+
 /// An entry of the outbox.
 pub(crate) fn outbox(id: RelocationId, sequence: u64) -> Key {
     of(id, format!("OUT#{}", padded(sequence)))
@@ -112,6 +117,7 @@ mod tests {
             ("file", file(id, FileKind::RawUserData)),
             ("outcome", outcome(id, visit)),
             ("outbox entry", outbox(id, 42)),
+            ("progress", progress(id)),
             ("mail", mail(id, "STARTED#17")),
             ("audit line", audit(id, noon, Version(9))),
             ("audit line of a reading", audit_line(id, noon, Uuid::from_u128(8))),

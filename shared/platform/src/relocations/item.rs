@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use pipeline::commit::{Audit, OutboxEntry};
 use pipeline::ids::{RelocationId, UserId, Version};
 use pipeline::message::{Answer, Visit};
+use pipeline::progress::Progress;
 use pipeline::relocation::{Relocation, RelocationFile};
 use pipeline::upload::SizeClass;
 use serde::Serialize;
@@ -74,6 +75,10 @@ pub(super) fn outcome(relocation: &Relocation, visit: Visit, answer: &Answer) ->
 
 pub(super) fn audit(relocation: &Relocation, audit: &Audit) -> Result<Item, NotAnItem> {
     record(key::audit(relocation.id, audit.time, relocation.version), audit)
+}
+
+pub(super) fn progress(id: RelocationId, progress: &Progress) -> Result<Item, NotAnItem> {
+    record(key::progress(id), progress)
 }
 
 /// A line of the audit log about what no commit did.

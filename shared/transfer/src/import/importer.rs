@@ -158,11 +158,14 @@ impl<'a, S: Silo> Importer<'a, S> {
         Err(error)
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> Progress<'_> {
         Progress {
             rows_done: self.report.rows_done(),
             rows_total: self.rows_total,
             batches_written: self.batches_written,
+            report: &self.report,
+            census: self.census,
+            catalog: self.context.catalog,
         }
     }
 

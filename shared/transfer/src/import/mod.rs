@@ -75,18 +75,42 @@ impl ExportSource for [u8] {
 /// Watches an import, and may stop it between two batches.
 pub trait Watch: Send {
     /// Asked before each batch; what was written until then stays when it says stop.
-    fn proceed(&mut self, progress: Progress) -> impl Future<Output = Proceed> + Send;
+    fn proceed(&mut self, progress: Progress<'_>) -> impl Future<Output = Proceed> + Send;
 }
 
 /// How far an import is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+#[derive(Clone, Copy)]
+pub struct Progress<'a> {
     /// Rows of the file dealt with.
     pub rows_done: u64,
     /// Rows in the file, but for those of models that the catalogue does not know.
     pub rows_total: u64,
     /// Batches that this call has written; those that it found written do not count.
     pub batches_written: u64,
+    report: &'a ImportReport,
+    census: &'a Census,
+    catalog: &'a Catalog,
+}
+
+impl Progress<'_> {
+    /// For each model that has rows in the file, in the order of the catalogue: its name, the rows dealt with, and all.
+    pub fn models(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        self.catalog.models().iter().filter_map(|model| {
+            let total = self.census.rows(model.id);
+            let done = self.report.models.get(&model.name).map_or(0, ModelReport::done);
+            (total > 0).then_some((model.name.as_str(), done, total))
+        })
+    }
+}
+
+impl std::fmt::Debug for Progress<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Progress({} of {} rows, {} batches)",
+            self.rows_done, self.rows_total, self.batches_written
+        )
+    }
 }
 
 /// Whether an import goes on.
@@ -103,7 +127,7 @@ pub enum Proceed {
 pub struct Unwatched;
 
 impl Watch for Unwatched {
-    async fn proceed(&mut self, _: Progress) -> Proceed {
+    async fn proceed(&mut self, _: Progress<'_>) -> Proceed {
         Proceed::GoOn
     }
 }

@@ -80,6 +80,11 @@ pub struct ModelReport {
 }
 
 impl ModelReport {
+    /// Rows of the file that the import has dealt with.
+    pub fn done(&self) -> u64 {
+        self.inserted + self.existing + self.overwritten + self.left_out() + self.dropped
+    }
+
     /// Rows that scope or filter leave out.
     pub fn left_out(&self) -> u64 {
         self.out_of_scope + self.filtered
@@ -249,8 +254,7 @@ impl ImportReport {
 
     /// Rows of the file that the import has dealt with.
     pub fn rows_done(&self) -> u64 {
-        let total = self.total();
-        total.inserted + total.existing + total.overwritten + total.left_out() + total.dropped
+        self.total().done()
     }
 }
 
