@@ -19,7 +19,6 @@ UNSEEN = [
     ("outbox-relay", "dynamodb:*", "RelocationsTable/stream/*", "Lambda reads the stream with the function's role"),
     ("outbox-relay", "dynamodb:ListStreams", "*", "as above"),
     ("*", "sqs:SendMessage", "UndeliveredQueue", "Lambda hands over what it gave up, with the function's role"),
-    ("outbox-relay", "states:StopExecution", "RelocationMachine:*", "only an abort stops a run; the API has none yet"),
     ("importing", "dynamodb:GetItem", "ControlTable", "only who loses a race for a batch looks its chunk up"),
     ("*", "s3:ListBucket", "*", "only an object that is missing needs it, to be told from a forbidden one"),
     ("*", "s3:AbortMultipartUpload", "*", "only an upload in parts that breaks off needs it, from 8 MiB on"),

@@ -44,7 +44,7 @@ class Roles(unittest.TestCase):
             key = self.cell.outputs["SealKey"]
             kms.decrypt(KeyId=key, CiphertextBlob=bytes(512), EncryptionAlgorithm="RSAES_OAEP_SHA_256")
 
-        self.assertEqual(self.allowed("kms", unwrap), {"preprocessing-scan", "importing", "validation-run"})
+        self.assertEqual(self.allowed("kms", unwrap), {"api", "preprocessing-scan", "importing", "validation-run"})
 
     def test_only_the_api_lets_customers_write_and_only_uploads(self) -> None:
         def into(bucket: str, key: str) -> set[str]:

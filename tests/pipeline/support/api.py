@@ -3,7 +3,8 @@
 import json
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ class Answer:
     """What a call was answered with."""
 
     status: int
-    body: dict[str, Any]
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Api:
         request = urllib.request.Request(address, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=90) as answer:
-                return Answer(answer.status, json.load(answer))
+                return Answer(answer.status, json.load(answer), answer.headers)
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read()
