@@ -22,7 +22,8 @@ impl Refusal {
 
     /// A field that is missing or not valid; the detail begins with its name.
     pub fn field(name: &str, problem: &str) -> Self {
-        Self::new(ErrorCode::InvalidField, format!("`{name}` {problem}."))
+        let problem = Problem::new(ErrorCode::InvalidField, format!("`{name}` {problem}."));
+        Self(Problem { field: Some(name.to_owned()), ..problem })
     }
 }
 

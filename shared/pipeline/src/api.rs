@@ -306,6 +306,9 @@ pub struct Problem {
     pub code: ErrorCode,
     /// What happened and what to do.
     pub detail: String,
+    /// The field of the request that is missing or not valid, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }
 
 impl Problem {
@@ -319,6 +322,7 @@ impl Problem {
             status: http_status(code),
             code,
             detail: detail.into(),
+            field: None,
         }
     }
 }

@@ -42,6 +42,7 @@ async fn an_option_takes_what_it_is_for(#[case] name: &str, #[case] value: Value
     let path = format!("{PATH}{name}/");
     let answer = stage.ask(Who::Admin, "PUT", &path, json!({ "value": value })).await;
     assert_eq!(answer.status, status, "{answer:?}");
+    assert_eq!(answer.body["field"].as_str(), (status == 400).then_some("value"));
     if status == 200 {
         assert_eq!(answer.body["value"], value.as_str().unwrap().trim());
         assert_eq!(stage.ask(Who::Staff, "GET", &path, Value::Null).await.body, answer.body);
