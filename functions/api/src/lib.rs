@@ -4,6 +4,7 @@
 mod body;
 mod caller;
 mod calls;
+mod log;
 mod options;
 mod refusal;
 mod world;
@@ -17,6 +18,7 @@ use pipeline::code::ErrorCode;
 use pipeline::upload::MAX_INLINE_BYTES;
 
 pub use caller::Caller;
+pub use log::logged;
 pub use refusal::Refusal;
 pub use world::{Api, World};
 

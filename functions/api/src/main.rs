@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use api::{Api, router};
+use api::{Api, logged, router};
+use axum::middleware::from_fn;
 use lambda_http::Error;
 use platform::{Platform, SystemClock, SystemEntropy};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    runtime::telemetry::init(std::env::vars());
     let platform = Platform::new(runtime::config::Config::from_env(std::env::vars())?).await;
     let catalog = artifacts::catalogue(&platform.objects(), platform.config().catalog.as_deref()).await?;
     let api: Api<(_, _, _, _, _)> = Api {
@@ -22,5 +23,5 @@ async fn main() -> Result<(), Error> {
         clock: Box::new(SystemClock),
         entropy: Box::new(SystemEntropy),
     };
-    lambda_http::run(router(Arc::new(api))).await
+    lambda_http::run(router(Arc::new(api)).layer(from_fn(logged))).await
 }

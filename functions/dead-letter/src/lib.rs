@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use pipeline::commit::Validate;
+use pipeline::ids::Trace;
 use pipeline::message::{RunFailure, TaskMessage};
 use pipeline::port::{AnswerTokens, Clock, CommitError, CommitRelocations, ReadRelocations};
 use pipeline::relocation::Relocation;
 use pipeline::transition::validation::broke_off;
-use runtime::telemetry::Chain;
+use runtime::telemetry::{self, Chain};
 use runtime::{Handled, Received, give_up_run, give_up_visit, update};
-use tracing::{error, warn};
+use tracing::{Instrument, Span, error, warn};
 
 /// The function.
 pub struct DeadLetter<R, T> {
@@ -44,6 +45,15 @@ impl Letter {
             .or_else(|_| serde_json::from_str(body).map(Self::Run))
             .or_else(|_| serde_json::from_str(body).map(Self::Validation))
     }
+
+    /// The run that it died in.
+    fn trace(&self) -> Trace {
+        match self {
+            Self::Visit(message) => message.trace(),
+            Self::Run(report) => report.trace(),
+            Self::Validation(validate) => validate.trace(),
+        }
+    }
 }
 
 impl<R, T> DeadLetter<R, T>
@@ -53,6 +63,11 @@ where
 {
     /// Handles one letter. One that cannot be read stays in its queue, whose age calls an operator.
     pub async fn handle(&self, received: &Received) -> Handled {
+        let span = telemetry::span("dead-letter", Some(received.deliveries));
+        self.bury(received).instrument(span).await
+    }
+
+    async fn bury(&self, received: &Received) -> Handled {
         let letter = match Letter::read(&received.body) {
             Ok(letter) => letter,
             Err(error) => {
@@ -60,6 +75,7 @@ where
                 return Handled::Failed;
             }
         };
+        telemetry::join(&Span::current(), letter.trace());
         warn!(?letter, "something died without a word");
         match self.give_up(&letter).await {
             Ok(()) => Handled::Done,
@@ -75,7 +91,7 @@ where
         match letter {
             Letter::Visit(message) => give_up_visit(store, self.tokens.as_ref(), clock, message).await,
             Letter::Run(report) => give_up_run(store, clock, report).await,
-            Letter::Validation(Validate { uuid, build }) => {
+            Letter::Validation(Validate { uuid, build, .. }) => {
                 let died = |relocation: &Relocation| {
                     Ok::<_, CommitError>(broke_off(relocation, *build, self.clock.now()))
                 };

@@ -5,6 +5,7 @@
 //! written answers `again`, and the next one resumes behind the last batch.
 
 mod failure;
+mod pace;
 mod slice;
 
 use std::sync::Arc;

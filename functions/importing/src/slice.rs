@@ -13,6 +13,7 @@ use transfer::import::{ExportSource, ImportReport, ImportRequest, Proceed, Progr
 use uuid::Uuid;
 
 use crate::failure::task_error;
+use crate::pace::Pace;
 
 /// How long the run is taken to be the current one after a look at the record. Together with the longest that a
 /// batch takes, it is less than the second that DESIGN ("Runs, tokens, attempts") allows.
@@ -42,6 +43,7 @@ pub(crate) struct Slice<L, P> {
     looked_at: Option<Instant>,
     batches: u32,
     broken: Option<TaskError>,
+    pace: Pace,
 }
 
 impl<P: KeepProgress> Slice<(), P> {
@@ -59,7 +61,7 @@ impl<P: KeepProgress> Slice<(), P> {
 impl<L: Fn() -> Duration + Send, P: KeepProgress> Slice<L, P> {
     /// A slice that lasts while `time_left` says so.
     pub(crate) fn new(time_left: L, fence: Fence, progress: ProgressTeller<P>) -> Self {
-        Self { time_left, fence, progress, looked_at: None, batches: 0, broken: None }
+        Self { time_left, fence, progress, looked_at: None, batches: 0, broken: None, pace: Pace::new() }
     }
 
     /// Imports what the slice holds, resuming behind what is there.
@@ -73,7 +75,10 @@ impl<L: Fn() -> Duration + Send, P: KeepProgress> Slice<L, P> {
         request: &ImportRequest,
     ) -> Result<Turn, TaskError> {
         let before = chunks(silos, request.import).await?;
-        let stopped = match import(silos, source, request, &mut self).await.map_err(task_error) {
+        let ended = import(silos, source, request, &mut self).await;
+        let done = ended.as_ref().ok().map(|outcome| outcome.report.rows_done());
+        self.pace.report(OrderedTask::Importing.name(), done);
+        let stopped = match ended.map_err(task_error) {
             Ok(outcome) if outcome.finished => return Ok(Turn::Finished(Box::new(outcome.report))),
             Ok(_) => self.broken,
             Err(error) => Some(error),
@@ -94,6 +99,7 @@ impl<L: Fn() -> Duration + Send, P: KeepProgress> Slice<L, P> {
 
 impl<L: Fn() -> Duration + Send, P: KeepProgress> Watch for Slice<L, P> {
     async fn proceed(&mut self, progress: Progress<'_>) -> Proceed {
+        self.pace.note(&progress);
         if (self.time_left)().is_zero() && progress.batches_written > 0 {
             return Proceed::Stop;
         }

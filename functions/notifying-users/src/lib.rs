@@ -110,6 +110,7 @@ impl<S: Silo, Q: SendMessages> NotifyingUsers<S, Q> {
             subject: id.to_string(),
             sequence: relocation.sequence,
             causation: visit.to_string(),
+            trace: Some(relocation.trace()),
             event: Event::ClaimRequested(ClaimRequested {
                 user_id: UserId(user.unsigned_abs()),
                 organization_slugs: slugs.of_user(user),

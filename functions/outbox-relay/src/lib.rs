@@ -19,9 +19,9 @@ use pipeline::port::{
 };
 use pipeline::relocation::{Place, Relocation};
 use pipeline::transition::lifecycle::{artifacts_expired, upload_expired};
-use runtime::telemetry::Chain;
+use runtime::telemetry::{self, Chain};
 use runtime::update;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 
 pub use batch::{BatchResponse, FailedItem, Invocation, Record};
 
@@ -83,11 +83,11 @@ where
             self.sweep().await?;
         }
         let relayed = invocation.records.iter().map(read).map(async |(name, entry)| {
-            let relayed = match entry {
+            let was_sent = match entry {
                 Ok(entry) => self.relay(entry).await,
-                Err(error) => Err(error.into()),
+                Err(error) => was_sent(&Err(error.into())),
             };
-            (!was_sent(&relayed)).then_some(FailedItem { item_identifier: name })
+            (!was_sent).then_some(FailedItem { item_identifier: name })
         });
         let batch_item_failures = join_all(relayed).await.into_iter().flatten().collect();
         Ok(BatchResponse { batch_item_failures })
@@ -105,7 +105,7 @@ where
             let entries = self.store.pending(before, ENTRIES_PER_PAGE).await?;
             let found = entries.len();
             let relayed = join_all(entries.into_iter().map(|entry| self.relay(entry))).await;
-            let sent = relayed.iter().filter(|relayed| was_sent(relayed)).count();
+            let sent = relayed.into_iter().filter(|was_sent| *was_sent).count();
             swept += sent;
             // A page of entries that cannot be sent would come again for ever.
             if found < ENTRIES_PER_PAGE || sent == 0 {
@@ -120,8 +120,15 @@ where
         }
     }
 
+    /// Whether an entry was sent; says why when it was not.
+    async fn relay(&self, entry: OutboxEntry) -> bool {
+        let span = telemetry::span("outbox-relay", None);
+        telemetry::join(&span, entry.trace());
+        async { was_sent(&self.send(entry).await) }.instrument(span).await
+    }
+
     /// Sends an entry and removes it from the outbox. One that is not due yet stays there, which is no failure.
-    async fn relay(&self, entry: OutboxEntry) -> Result<(), RelayError> {
+    async fn send(&self, entry: OutboxEntry) -> Result<(), RelayError> {
         let OutboxEntry { relocation, sequence, time, dispatch } = entry;
         if time > self.clock.now() {
             return Ok(());
@@ -154,7 +161,7 @@ where
         if relocation.is_some_and(|relocation| artifacts_expired(&relocation, generation)) {
             self.objects.remove(Place::Artifacts, &artifact::root(id)).await?;
             self.objects.remove(Place::Uploads, &artifact::upload_root(id)).await?;
-            info!(relocation = %id, "the files of a relocation have expired");
+            info!("the files of a relocation have expired");
         }
         Ok(())
     }

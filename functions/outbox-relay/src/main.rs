@@ -8,7 +8,7 @@ use platform::{Platform, StreamRecord, SystemClock};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    runtime::telemetry::init(std::env::vars());
     let platform = Platform::new(runtime::config::Config::from_env(std::env::vars())?).await;
     let relay = OutboxRelay {
         cell: platform.config().cell.clone(),

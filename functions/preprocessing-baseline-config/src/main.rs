@@ -9,7 +9,7 @@ use runtime::config::Config;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    runtime::telemetry::init(std::env::vars());
     let platform = Platform::new(Config::from_env(std::env::vars())?).await;
     let objects = Arc::new(platform.objects());
     let catalog = artifacts::catalogue(&*objects, platform.config().catalog.as_deref()).await?;

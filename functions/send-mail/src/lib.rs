@@ -15,16 +15,16 @@ use directory::{User, users};
 use jiff::Timestamp;
 use mail::{RenderError, Rendered};
 use pipeline::event::Envelope;
-use pipeline::ids::RelocationId;
+use pipeline::ids::{Generation, RelocationId, Trace};
 use pipeline::port::{
     Clock, Entropy, MailClaim, MailLog, OutgoingMail, PortError, PostponeMessages, Queue, ReadRelocations,
     SendMail,
 };
 use runtime::config::Waits;
-use runtime::telemetry::Chain;
+use runtime::telemetry::{self, Chain};
 use runtime::{Backoff, Handled, Received};
 use silo::{Silo, StoreError};
-use tracing::{error, info, warn};
+use tracing::{Instrument, Span, error, info, warn};
 
 use letters::Letter;
 
@@ -77,19 +77,26 @@ where
     /// Sends the mails that an event asks for. Those that were sent before are left out, so that a message whose
     /// second mail failed is safe to deliver again. `time_left` is the function's.
     pub async fn handle(&self, received: &Received, time_left: Duration) -> Handled {
-        let Err(error) = self.send_all(&received.body, time_left).await else { return Handled::Done };
-        error!(error = %Chain(&error), deliveries = received.deliveries, "a mail was not sent");
-        self.postpone(received, time_left).await;
-        Handled::Failed
+        let span = telemetry::span("send-mail", Some(received.deliveries));
+        async {
+            let Err(error) = self.send_all(&received.body, time_left).await else { return Handled::Done };
+            error!(error = %Chain(&error), "an event's mails were not all sent");
+            self.postpone(received, time_left).await;
+            Handled::Failed
+        }
+        .instrument(span)
+        .await
     }
 
     /// Sends each mail, and fails with the last one's error: one recipient does not stand in another's way.
     async fn send_all(&self, body: &str, time_left: Duration) -> Result<(), MailError> {
         let envelope: Envelope = serde_json::from_str(body)?;
         let id = envelope.relocation().ok_or(MailError::NoSubject)?;
+        let trace = envelope.trace.unwrap_or(Trace::new(id, Generation::default()));
+        telemetry::join(&Span::current(), trace);
         let event = envelope.event()?;
         let Some(relocation) = self.store.relocation(id).await? else {
-            warn!(relocation = %id, "a mail is about a relocation that is gone");
+            warn!("a mail is about a relocation that is gone");
             return Ok(());
         };
         let letters = self.letters(&relocation, event, envelope.sequence);
@@ -97,7 +104,7 @@ where
         for letter in letters {
             let sent = self.send(&relocation, &letter, time_left).await;
             if let Err(error) = &sent {
-                warn!(relocation = %id, mail = letter.key, error = %Chain(error), "a mail was not sent");
+                warn!(mail = letter.key, error = %Chain(error), "a mail was not sent");
             }
             outcome = sent.and(outcome);
         }
@@ -113,7 +120,7 @@ where
     ) -> Result<(), MailError> {
         let id = relocation.id;
         let Some((reader, rendered)) = self.written(relocation, letter).await? else {
-            info!(relocation = %id, mail = letter.key, "a mail has no reader");
+            info!(mail = letter.key, "a mail has no reader");
             return Ok(());
         };
         let now = self.clock.now();
@@ -127,7 +134,7 @@ where
         let Rendered { subject, text, html } = rendered;
         self.mailer.send_mail(OutgoingMail { to: reader.email, subject, text, html }).await?;
         self.mark(id, &letter.key).await;
-        info!(relocation = %id, mail = letter.key, "a mail was sent");
+        info!(mail = letter.key, "a mail was sent");
         Ok(())
     }
 
@@ -135,7 +142,7 @@ where
     /// would send the mail again.
     async fn mark(&self, id: RelocationId, key: &str) {
         if let Err(error) = self.store.sent(id, key, self.clock.now()).await {
-            error!(relocation = %id, mail = key, error = %Chain(&error), "a mail was sent and not marked so");
+            error!(mail = key, error = %Chain(&error), "a mail was sent and not marked so");
         }
     }
 

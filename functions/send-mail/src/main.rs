@@ -6,7 +6,7 @@ use platform::{Platform, SystemClock, SystemEntropy};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    runtime::telemetry::init(std::env::vars());
     let platform = Platform::new(runtime::config::Config::from_env(std::env::vars())?).await;
     let mail = platform.config().mail.clone().ok_or("MAIL_SENDER and CLAIM_URL are not set")?;
     let catalog = artifacts::catalogue(&platform.objects(), platform.config().catalog.as_deref()).await?;

@@ -64,6 +64,7 @@ fn envelope(stage: &Stage, event: Event, sequence: u64) -> Envelope {
         subject: stage.id.to_string(),
         sequence,
         causation: "a test".to_owned(),
+        trace: None,
         event,
     };
     recorded.into_envelope(CELL).unwrap()

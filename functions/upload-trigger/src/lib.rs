@@ -6,14 +6,15 @@ use std::sync::Arc;
 use pipeline::artifact::relocation_of_upload;
 use pipeline::code::ErrorCode;
 use pipeline::commit::Commit;
+use pipeline::ids::RelocationId;
 use pipeline::kinds::FileKind;
 use pipeline::port::{Clock, CommitError, CommitRelocations, ReadRelocations};
 use pipeline::relocation::{Relocation, RelocationFile};
 use pipeline::transition::lifecycle::{awaits_upload, upload_completed};
 use pipeline::transition::{Cause, fail};
-use runtime::update;
+use runtime::{telemetry, update};
 use serde::Deserialize;
-use tracing::{info, warn};
+use tracing::{Instrument, Span, field, info, warn};
 
 /// S3's event "Object Created", as far as it is needed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -59,13 +60,21 @@ impl<R: ReadRelocations + CommitRelocations> UploadTrigger<R> {
             warn!(key, "an object that is no upload was created among the uploads");
             return Ok(());
         };
+        let span = telemetry::span("upload-trigger", None);
+        span.record("relocation", field::display(id));
+        self.arrived(id, *size).instrument(span).await
+    }
+
+    /// The upload of a relocation has arrived.
+    async fn arrived(&self, id: RelocationId, size: u64) -> Result<(), CommitError> {
         let Some(file) = self.store.file(id, FileKind::RawUserData).await? else {
-            warn!(relocation = %id, "an upload belongs to no relocation");
+            warn!("an upload belongs to no relocation");
             return Ok(());
         };
-        let decide = |relocation: &Relocation| Ok::<_, CommitError>(self.decide(relocation, &file, *size));
-        update(self.store.as_ref(), id, decide).await?;
-        info!(relocation = %id, "the upload has arrived");
+        let decide = |relocation: &Relocation| Ok::<_, CommitError>(self.decide(relocation, &file, size));
+        let after = update(self.store.as_ref(), id, decide).await?;
+        after.inspect(|relocation| telemetry::join(&Span::current(), relocation.trace()));
+        info!("the upload has arrived");
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use uploading_complete::UploadingComplete;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    runtime::telemetry::init(std::env::vars());
     let platform = Platform::new(Config::from_env(std::env::vars())?).await;
     let ports = platform.ports();
     let task = UploadingComplete { store: Arc::clone(&ports.store), objects: Arc::new(platform.objects()) };

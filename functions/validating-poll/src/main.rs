@@ -7,7 +7,7 @@ use validating_poll::ValidatingPoll;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+    runtime::telemetry::init(std::env::vars());
     let platform = Platform::new(Config::from_env(std::env::vars())?).await;
     let waits = platform.config().waits;
     let task = ValidatingPoll { interval: waits.poll_interval, timeout: waits.validation_timeout };

@@ -5,7 +5,7 @@
 use artifacts::testing::amend;
 use pipeline::code::ErrorCode;
 use pipeline::commit::{Dispatch, Validate};
-use pipeline::ids::BuildId;
+use pipeline::ids::{BuildId, Generation};
 use pipeline::kinds::ValidationStatus;
 use pipeline::port::Clock;
 use pipeline::task::OrderedTask;
@@ -56,7 +56,7 @@ async fn a_run_is_recorded_and_asked_for_once() {
         run(&stage).await;
         let build = BuildId { relocation: stage.id, run: u32::try_from(before).unwrap() + 1 };
         assert_eq!(answer.build, Some(build));
-        assert_eq!(asked_for(&stage), [Validate { uuid: stage.id, build }]);
+        assert_eq!(asked_for(&stage), [Validate { uuid: stage.id, build, generation: Generation(1) }]);
         let attempt = stage.relocation().await.validation.unwrap().attempts.pop().unwrap();
         assert_eq!((attempt.build, attempt.status), (build, ValidationStatus::InProgress));
     }

@@ -26,10 +26,10 @@ use pipeline::relocation::Relocation;
 use pipeline::transition::validation;
 use pipeline::validation::{Poll, Validation};
 use runtime::config::Waits;
-use runtime::telemetry::Chain;
-use runtime::{Backoff, Handled, Received, TaskError, update};
-use tokio::time::timeout;
-use tracing::{Instrument, error, info, info_span, warn};
+use runtime::telemetry::{self, Chain};
+use runtime::{Backoff, Handled, Received, TaskError, metrics, update};
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument, Span, error, info, warn};
 use transfer::findings::Finding;
 
 use sandbox::Sandbox;
@@ -56,6 +56,9 @@ pub struct ValidationRun<R, O, K, Q> {
     pub scratch: PathBuf,
 }
 
+/// What logs and figures call it.
+const NAME: &str = "validation-run";
+
 /// What is kept of the function's time for putting the message off.
 const RESERVE: Duration = Duration::from_secs(5);
 
@@ -73,40 +76,52 @@ where
     /// Handles a message, within the time that the function has left. One that fails comes again; what cannot be mended so is reported at once, so that the
     /// relocation goes on to its next run without waiting for this one's time to pass.
     pub async fn handle(&self, received: &Received, time_left: Duration) -> Handled {
-        let Validate { build, .. } = match serde_json::from_str(&received.body) {
+        let span = telemetry::span(NAME, Some(received.deliveries));
+        self.attempt(received, time_left).instrument(span).await
+    }
+
+    async fn attempt(&self, received: &Received, time_left: Duration) -> Handled {
+        let message: Validate = match serde_json::from_str(&received.body) {
             Ok(message) => message,
             Err(error) => {
                 error!(error = %Chain(&error), "the message does not ask for a validation run");
                 return Handled::Failed;
             }
         };
-        let span = info_span!("validation", relocation = %build.relocation, build = %build);
-        async {
-            let ended = match self.run_within(time_left.saturating_sub(RESERVE), build).await {
-                Ok(()) => self.report(build, validation::ended).await,
-                Err(TaskError::Superseded) => {
-                    info!("nobody waits for this run any more");
-                    Ok(())
-                }
-                Err(cause) if is_retryable(&cause) => Err(cause),
-                Err(cause) => {
-                    error!(error = %Chain(&cause), "the run breaks off");
-                    self.report(build, validation::broke_off).await
-                }
-            };
-            match ended {
-                Ok(()) => Handled::Done,
-                Err(cause) => {
-                    warn!(error = %Chain(&cause), "the run is tried again");
-                    let Self { queues, entropy, waits, .. } = self;
-                    let backoff = Backoff { queues, entropy: entropy.as_ref(), waits: *waits };
-                    backoff.postpone(Queue::Validation, received, Duration::ZERO).await;
-                    Handled::Failed
-                }
+        telemetry::join(&Span::current(), message.trace());
+        let build = message.build;
+        info!(%build, "the run starts");
+        metrics::attempt_started(NAME, received.deliveries);
+        let began = Instant::now();
+        let ended = self.run_within(time_left.saturating_sub(RESERVE), build).await;
+        metrics::attempt_ended(NAME, began.elapsed());
+        match self.conclude(build, ended).await {
+            Ok(()) => Handled::Done,
+            Err(cause) => {
+                warn!(error = %Chain(&cause), "the run is tried again");
+                let Self { queues, entropy, waits, .. } = self;
+                let backoff = Backoff { queues, entropy: entropy.as_ref(), waits: *waits };
+                backoff.postpone(Queue::Validation, received, Duration::ZERO).await;
+                Handled::Failed
             }
         }
-        .instrument(span)
-        .await
+    }
+
+    /// Reports how the run ended, unless a retry can help or nobody waits for it.
+    async fn conclude(&self, build: BuildId, ended: Result<(), TaskError>) -> Result<(), TaskError> {
+        match ended {
+            Ok(()) => self.report(build, validation::ended).await,
+            Err(TaskError::Superseded) => {
+                info!("nobody waits for this run any more");
+                Ok(())
+            }
+            Err(cause) if is_retryable(&cause) => Err(cause),
+            Err(cause) => {
+                error!(error = %Chain(&cause), "the run breaks off");
+                metrics::task_failed(NAME);
+                self.report(build, validation::broke_off).await
+            }
+        }
     }
 
     async fn run_within(&self, limit: Duration, build: BuildId) -> Result<(), TaskError> {

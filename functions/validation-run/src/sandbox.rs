@@ -10,17 +10,18 @@ use pipeline::ids::BuildId;
 use pipeline::kinds::FileKind;
 use pipeline::port::{KeepProgress, PublicKey, ReadObjects, ReadRelocations, UnwrapKeys, WriteObjects};
 use pipeline::task::OrderedTask;
-use runtime::{ProgressTeller, TaskError};
+use runtime::{ProgressTeller, TaskError, metrics};
 use silo::{Filter, ImportFlags, MemorySilo, Silos};
+use tokio::time::Instant;
 use transfer::compare::{CompareError, compare};
 use transfer::export::ExportRequest;
 use transfer::findings::{Finding, Instance};
 use transfer::import::{ExportSource, ImportError, ImportRequest, import};
 use transfer::rows::RowReader;
 
-use crate::ValidationRun;
 use crate::rehearsed::Rehearsed;
 use crate::watched::Watched;
+use crate::{NAME, ValidationRun};
 
 /// An instance of its own, empty at first, in which a plan is followed.
 pub(crate) struct Sandbox<'a, R, O, K, Q> {
@@ -119,10 +120,16 @@ where
             let (store, task) = (Arc::clone(&self.world.store), OrderedTask::ValidatingPoll);
             ProgressTeller::new(store, self.build.relocation, task, self.world.clock.now())
         }));
+        let began = Instant::now();
         drive(move || async move {
             let silos = Silos { cell: &*cell, control: &*control };
             match import(silos, &export, &request, &mut watched).await {
-                Ok(outcome) => Ok(Done { rehearsed: Rehearsed::of(kind, outcome), ..Done::with(Vec::new()) }),
+                Ok(outcome) => {
+                    if kind == FileKind::RawUserData {
+                        metrics::rows_done(NAME, outcome.report.rows_done(), began.elapsed());
+                    }
+                    Ok(Done { rehearsed: Rehearsed::of(kind, outcome), ..Done::with(Vec::new()) })
+                }
                 Err(error) => Ok(Done { may_go_on: false, ..Done::with(vec![import_finding(error)?]) }),
             }
         })

@@ -16,7 +16,7 @@ use artifacts::testing::{RAW_DATA, TestKeys, amend, input};
 use catalog::{Catalog, ImportScope};
 use pipeline::artifact::{self, Folder};
 use pipeline::commit::Validate;
-use pipeline::ids::{BuildId, RelocationId};
+use pipeline::ids::{BuildId, Generation, RelocationId};
 use pipeline::kinds::{FileKind, Status, ValidationStatus};
 use pipeline::memory::{Faults, MemoryObjects, MemoryQueues, MemoryRelocations, SeededEntropy, When};
 use pipeline::port::{Clock, Entropy, ReadObjects};
@@ -146,8 +146,12 @@ fn build(stage: &Stage) -> BuildId {
     BuildId { relocation: stage.id, run: 1 }
 }
 
+fn validate(stage: &Stage) -> Validate {
+    Validate { uuid: stage.id, build: build(stage), generation: Generation(1) }
+}
+
 async fn deliver(stage: &Stage, run: &Run) -> Handled {
-    let body = serde_json::to_string(&Validate { uuid: stage.id, build: build(stage) }).unwrap();
+    let body = serde_json::to_string(&validate(stage)).unwrap();
     run.handle(&Received { body, receipt: "the receipt".to_owned(), deliveries: 1 }, TIME).await
 }
 
@@ -372,7 +376,7 @@ async fn a_key_service_that_does_not_answer_is_asked_again() {
 async fn a_run_that_takes_too_long_says_so_while_it_can() {
     let stage = stage().await;
     let run = run_in(&stage);
-    let body = serde_json::to_string(&Validate { uuid: stage.id, build: build(&stage) }).unwrap();
+    let body = serde_json::to_string(&validate(&stage)).unwrap();
     let received = Received { body, receipt: "the receipt".to_owned(), deliveries: 1 };
     assert_eq!(
         run.handle(&received, Duration::from_secs(5)).await,

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 
 use runtime::TaskError;
+use tracing::Span;
 
 tokio::task_local! {
     /// Gone as soon as nobody waits for the work on this thread any more.
@@ -14,7 +15,8 @@ tokio::task_local! {
 /// Runs work on a thread that may block, as an [`ObjectReader`](crate::ObjectReader) does.
 ///
 /// A thread cannot be stopped from outside. When the caller gives up, because its time is over, the work's next
-/// read of an object fails, so that it does not get in the way of the next try.
+/// read of an object fails, so that it does not get in the way of the next try. What the work logs belongs to the
+/// caller's span.
 ///
 /// # Errors
 /// The work's own. One that panics counts as transient, as a panic of the whole body does.
@@ -25,7 +27,8 @@ where
 {
     let waiting = Arc::new(());
     let waiter = Arc::downgrade(&waiting);
-    let work = tokio::task::spawn_blocking(move || WAITER.sync_scope(waiter, work));
+    let span = Span::current();
+    let work = tokio::task::spawn_blocking(move || span.in_scope(|| WAITER.sync_scope(waiter, work)));
     work.await.unwrap_or_else(|panic| Err(TaskError::transient(panic)))
 }
 

@@ -17,6 +17,17 @@ pub enum Retry {
     Transient,
 }
 
+/// Who has to do something about a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// Whoever sent the file or the request: it has to change.
+    Customer,
+    /// Nobody: an administrator wanted it so.
+    Administrator,
+    /// Whoever runs the cell: something broke, or has to be looked at before it goes on.
+    Operator,
+}
+
 /// Declares each code once: its variant, its name, whether a retry can help, and its sentence.
 macro_rules! codes {
     ($( $code:ident, $name:literal, $retry:ident, $sentence:literal; )+) => {
@@ -226,6 +237,41 @@ codes! {
 }
 
 impl ErrorCode {
+    /// Who has to do something about it.
+    #[must_use]
+    pub const fn concern(self) -> Concern {
+        match self {
+            Self::CancelledByAdministrator | Self::AbortedByAdministrator => Concern::Administrator,
+            Self::ExportNotReceived
+            | Self::ExportRejected
+            | Self::ValidationFindings
+            | Self::ValidationRunsExhausted
+            | Self::UnexpectedOrganization
+            | Self::UnexpectedUser
+            | Self::UploadingStartFailed
+            | Self::UploadingCompleteFailed
+            | Self::PreprocessingScanFailed
+            | Self::PreprocessingTransferFailed
+            | Self::PreprocessingBaselineConfigFailed
+            | Self::PreprocessingCollidingUsersFailed
+            | Self::PreprocessingCompleteFailed
+            | Self::ValidatingStartFailed
+            | Self::ValidatingPollFailed
+            | Self::ValidatingCompleteFailed
+            | Self::ImportingFailed
+            | Self::PostprocessingFailed
+            | Self::NotifyingUnhideFailed
+            | Self::NotifyingUsersFailed
+            | Self::NotifyingOwnerFailed
+            | Self::CompletedFailed
+            | Self::TaskDied
+            | Self::TaskOutOfOrder
+            | Self::Internal
+            | Self::KeyServiceUnreachable => Concern::Operator,
+            _ => Concern::Customer,
+        }
+    }
+
     /// Whether a relocation that fails so says so by mail. Administrators' decisions are not mailed (SPEC,
     /// "The ordered tasks": a scheduled cancel and an abort send no mail).
     #[must_use]

@@ -5,8 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::code::ErrorCode;
 use crate::event::{Event, Recorded};
-use crate::ids::{BuildId, Generation, RelocationId, UserId, Version};
+use crate::ids::{BuildId, Generation, RelocationId, Trace, UserId, Version};
+use crate::kinds::Status;
 use crate::message::{Answer, Visit};
 use crate::relocation::{Relocation, RelocationFile};
 use crate::task::OrderedTask;
@@ -34,6 +36,20 @@ pub struct Commit {
     pub counted: Option<SizeClass>,
 }
 
+impl Commit {
+    /// How the relocation ends by this: with the reason when it fails, without one when it succeeds. `None` when it
+    /// goes on, or had ended before.
+    #[must_use]
+    pub fn end(&self) -> Option<Result<(), ErrorCode>> {
+        // An owner is free when the relocation has ended, and not before.
+        let ends = self.lock == Lock::Release;
+        ends.then(|| match &self.relocation.failure_reason {
+            Some(failure) if self.relocation.status == Status::Failure => Err(failure.code),
+            _ => Ok(()),
+        })
+    }
+}
+
 /// What to do with the lock that keeps an owner to one active relocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
@@ -56,6 +72,22 @@ pub struct OutboxEntry {
     pub time: Timestamp,
     /// What to send.
     pub dispatch: Dispatch,
+}
+
+impl OutboxEntry {
+    /// The run that the entry belongs to; for an upload that nobody sent, the run that it would have begun.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        let generation = match &self.dispatch {
+            Dispatch::Publish(Recorded { trace: Some(trace), .. }) => return *trace,
+            Dispatch::Publish(_) | Dispatch::ExpireUpload => Generation::default(),
+            Dispatch::StartRun(run) => run.generation,
+            Dispatch::StopRun(run) => run.generation,
+            Dispatch::Validate(validate) => validate.generation,
+            Dispatch::ExpireArtifacts(generation) => *generation,
+        };
+        Trace::new(self.relocation, generation)
+    }
 }
 
 /// What an outbox entry asks for. Each may be done more than once without harm.
@@ -92,7 +124,7 @@ impl StartRun {
     /// The execution's name, which makes starting it twice impossible.
     #[must_use]
     pub fn execution_name(&self) -> String {
-        execution_name(self.uuid, self.generation)
+        Trace::new(self.uuid, self.generation).to_string()
     }
 }
 
@@ -109,12 +141,8 @@ impl StopRun {
     /// The execution's name.
     #[must_use]
     pub fn execution_name(&self) -> String {
-        execution_name(self.uuid, self.generation)
+        Trace::new(self.uuid, self.generation).to_string()
     }
-}
-
-fn execution_name(uuid: RelocationId, generation: Generation) -> String {
-    format!("{uuid}-{generation}")
 }
 
 /// The message that starts a validation run.
@@ -122,8 +150,19 @@ fn execution_name(uuid: RelocationId, generation: Generation) -> String {
 pub struct Validate {
     /// The relocation.
     pub uuid: RelocationId,
-    /// The run.
+    /// The validation run.
     pub build: BuildId,
+    /// The run that waits for it. Messages that were sent by an older version have none.
+    #[serde(default)]
+    pub generation: Generation,
+}
+
+impl Validate {
+    /// What the validation run belongs to.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace::new(self.uuid, self.generation)
+    }
 }
 
 /// Who did something to a relocation.
@@ -197,13 +236,15 @@ impl Draft {
             subject,
             sequence,
             causation: self.causation.clone(),
+            trace: Some(self.commit.relocation.trace()),
             event,
         }));
     }
 
     /// Starts a validation run.
     pub(crate) fn validate(&mut self, build: BuildId) {
-        self.dispatch(Dispatch::Validate(Validate { uuid: self.commit.relocation.id, build }));
+        let Relocation { id: uuid, generation, .. } = self.commit.relocation;
+        self.dispatch(Dispatch::Validate(Validate { uuid, build, generation }));
     }
 
     /// Raises the generation and starts its run. The only place where either happens.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::code::ErrorCode;
-use crate::ids::{BuildId, Generation, RelocationId, UserId};
+use crate::ids::{BuildId, Generation, RelocationId, Trace, UserId};
 use crate::kinds::{Provenance, Step, ValidationStatus};
 use crate::task::OrderedTask;
 
@@ -220,6 +220,9 @@ pub struct Recorded {
     pub sequence: u64,
     /// What made it happen: a visit (`generation/task/turn`) or an action.
     pub causation: String,
+    /// The run that it happened in. Entries that were stored by an older version have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
     /// What happened.
     pub event: Event,
 }
@@ -244,6 +247,9 @@ pub struct Envelope {
     pub sequence: u64,
     /// What made it happen.
     pub causation: String,
+    /// The run of a relocation that it happened in; none when it was no relocation that made it happen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
     /// References to what is concerned; its shape depends on the type.
     pub data: Value,
 }
@@ -264,6 +270,7 @@ impl Recorded {
             subject: self.subject,
             sequence: self.sequence,
             causation: self.causation,
+            trace: self.trace,
             data,
         })
     }

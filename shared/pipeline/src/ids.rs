@@ -70,6 +70,65 @@ impl fmt::Display for Generation {
     }
 }
 
+/// Names one run of a relocation, and joins all that is done for it: the execution of the state machine, log lines,
+/// messages and events carry it, from the call that began the run to its last mail. Written
+/// `<relocation uuid>-<generation>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Trace {
+    relocation: RelocationId,
+    generation: Generation,
+}
+
+impl Trace {
+    /// The trace of a run. What is done before the first run, such as asking for the relocation, belongs to it.
+    #[must_use]
+    pub fn new(relocation: RelocationId, generation: Generation) -> Self {
+        Self { relocation, generation: generation.max(Generation::default().next()) }
+    }
+
+    /// Whose run it is.
+    #[must_use]
+    pub const fn relocation(self) -> RelocationId {
+        self.relocation
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.relocation, self.generation)
+    }
+}
+
+/// A text that is no trace.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no trace (a relocation's uuid, a dash, the number of the run)")]
+pub struct InvalidTrace(String);
+
+impl FromStr for Trace {
+    type Err = InvalidTrace;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidTrace(text.to_owned());
+        let (relocation, generation) = text.rsplit_once('-').ok_or_else(invalid)?;
+        let relocation = relocation.parse().map_err(|_| invalid())?;
+        let generation = generation.parse().ok().filter(|n| *n > 0).ok_or_else(invalid)?;
+        Ok(Self { relocation, generation: Generation(generation) })
+    }
+}
+
+impl Serialize for Trace {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Trace {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// Counts how often a run has looped back to a state it was in before. It never falls within a run, so
 /// (generation, task, turn) names one visit of the machine to one task, in the validation loop too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

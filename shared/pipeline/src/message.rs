@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::code::ErrorCode;
-use crate::ids::{BuildId, Generation, RelocationId, Turn};
+use crate::ids::{BuildId, Generation, RelocationId, Trace, Turn};
 use crate::task::OrderedTask;
 
 /// The longest a run may loop before it ends and a new one takes over, because the history of one
@@ -32,6 +32,12 @@ pub struct TaskMessage {
 }
 
 impl TaskMessage {
+    /// The run that asks.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace::new(self.uuid, self.generation)
+    }
+
     /// The visit that this message asks for.
     #[must_use]
     pub const fn visit(&self) -> Visit {
@@ -51,6 +57,14 @@ pub struct RunFailure {
     pub task: OrderedTask,
     /// The machine's name for what went wrong, such as `States.Timeout`.
     pub error: String,
+}
+
+impl RunFailure {
+    /// The run that ended.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace::new(self.uuid, self.generation)
+    }
 }
 
 /// One visit of a run to a task. Its outcome is decided once and stored under it.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::code::ErrorCode;
-use crate::ids::{Generation, RelocationId, UserId, Version};
+use crate::ids::{Generation, RelocationId, Trace, UserId, Version};
 use crate::kinds::{FileKind, Notified, Provenance, Status, Step};
 use crate::task::OrderedTask;
 use crate::validation::Validation;
@@ -69,6 +69,12 @@ pub struct Relocation {
 }
 
 impl Relocation {
+    /// The run that it is in, or was in last.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        Trace::new(self.id, self.generation)
+    }
+
     /// Whether a run of this generation may still change anything.
     #[must_use]
     pub fn is_run_by(&self, generation: Generation) -> bool {

@@ -6,7 +6,7 @@
 //! #         pipeline::memory::MemoryRelocations, pipeline::memory::MemoryQueues, pipeline::memory::MemoryTokens,
 //! #     >,
 //! # ) -> Result<(), lambda_runtime::Error> {
-//! runtime::telemetry::init(std::env::var("RUST_LOG").ok().as_deref());
+//! runtime::telemetry::init(std::env::vars());
 //! let config = runtime::config::Config::from_env(std::env::vars())?;
 //! // … adapters from `platform` and the task's body, made from `config` …
 //! runtime::lambda::serve_task(task, ports).await
@@ -24,6 +24,7 @@ use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use pipeline::port::{AnswerTokens, CommitRelocations, PostponeMessages, ReadRelocations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::{Instrument, Span, error_span};
 
 use crate::run_task::{Ports, run_task};
 use crate::sqs::{Handled, Received, handle_batch};
@@ -53,7 +54,8 @@ pub async fn serve_queue(handle: impl AsyncFn(Received, Duration) -> Handled) ->
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let LambdaEvent { payload, context, .. } = event;
         let handle = async |received| Box::pin(handle(received, time_left(&context))).await;
-        Ok::<SqsBatchResponse, Error>(handle_batch(payload, handle).await)
+        let handled = handle_batch(payload, handle).instrument(invocation(&context.request_id));
+        Ok::<SqsBatchResponse, Error>(handled.await)
     }))
     .await
 }
@@ -71,9 +73,16 @@ where
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
         let LambdaEvent { payload, context, .. } = event;
-        Box::pin(handle(payload, time_left(&context))).await
+        Box::pin(handle(payload, time_left(&context))).instrument(invocation(&context.request_id)).await
     }))
     .await
+}
+
+/// The span of an invocation, by Lambda's id of it, under which Lambda itself logs how long the function ran and how
+/// much memory it used.
+#[must_use]
+pub fn invocation(request_id: &str) -> Span {
+    error_span!(target: "runtime", "invocation", request = request_id)
 }
 
 /// How much of its time the function has left.

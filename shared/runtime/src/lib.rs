@@ -7,7 +7,8 @@
 //! - [`give_up_visit`], [`give_up_run`]: what dead letters and failed runs come to.
 //! - [`sqs`]: batches of messages, each handled on its own; [`lambda`] serves them.
 //! - [`config`]: everything that the environment sets, read once.
-//! - [`telemetry`]: one JSON object a line, with relocation, task and attempt, never a payload.
+//! - [`telemetry`]: one JSON object a line, with relocation, trace, task and attempt, never a payload.
+//! - [`metrics`]: figures for CloudWatch, as log lines.
 //! - [`blocking`]: streams of bytes for code that reads and writes.
 
 mod backoff;
@@ -16,6 +17,7 @@ pub mod config;
 mod fence;
 mod give_up;
 pub mod lambda;
+pub mod metrics;
 mod progress;
 mod run_task;
 pub mod sqs;

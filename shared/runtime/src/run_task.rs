@@ -10,16 +10,18 @@ use pipeline::port::{
     Queue, ReadRelocations,
 };
 use pipeline::relocation::Relocation;
+use pipeline::task::OrderedTask;
 use pipeline::transition::{Finished, Outcome, Start, finish, start};
 use tokio::time::{Instant, timeout};
-use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
+use tracing::{Instrument, Span, debug, error, error_span, field, info, warn};
 
 use crate::backoff::Backoff;
 use crate::config::Waits;
 use crate::fence::Fence;
+use crate::metrics;
 use crate::sqs::{Handled, Received};
 use crate::task::{Task, TaskContext, TaskError};
-use crate::telemetry::Chain;
+use crate::telemetry::{self, Chain};
 use crate::update::{MAX_CONFLICTS, too_many_conflicts};
 
 /// What is kept of the function's time for storing the outcome and answering the token.
@@ -58,30 +60,20 @@ where
     Q: PostponeMessages,
     T: AnswerTokens,
 {
-    let message: TaskMessage = match serde_json::from_str(&received.body) {
-        Ok(message) => message,
-        Err(error) => {
-            // The error itself may quote the message; where it lies is enough.
-            error!(line = error.line(), column = error.column(), "the message is no task message");
-            return Handled::Failed;
-        }
-    };
-    if message.task != K::TASK {
-        error!(relocation = %message.uuid, task = %message.task, "the message is for another task's queue");
-        return Handled::Failed;
-    }
-    let span = info_span!(
+    let span = error_span!(
         target: "runtime",
         "visit",
-        relocation = %message.uuid,
-        task = %message.task,
-        generation = message.generation.0,
-        turn = message.turn.0,
+        task = K::TASK.name(),
+        delivery = received.deliveries,
+        relocation = field::Empty,
+        trace = field::Empty,
+        turn = field::Empty,
         attempt = field::Empty,
     );
     let ends = Instant::now() + time_left.saturating_sub(RESERVE);
-    let visit = Visit { task, ports, message: &message, ends };
     async {
+        let Some(message) = read(K::TASK, &received.body) else { return Handled::Failed };
+        let visit = Visit { task, ports, message: &message, ends };
         let Err(cause) = visit.run().await else { return Handled::Done };
         warn!(error = %Chain(&cause), "the task is tried again later");
         visit.postpone(received).await;
@@ -89,6 +81,25 @@ where
     }
     .instrument(span)
     .await
+}
+
+/// The message, if it is one and in the right queue. The span around it says from then on what it is about.
+fn read(task: OrderedTask, body: &str) -> Option<TaskMessage> {
+    let message: TaskMessage = match serde_json::from_str(body) {
+        Ok(message) => message,
+        Err(error) => {
+            // The error itself may quote the message; where it lies is enough.
+            error!(line = error.line(), column = error.column(), "the message is no task message");
+            return None;
+        }
+    };
+    telemetry::join(&Span::current(), message.trace());
+    Span::current().record("turn", message.turn.0);
+    if message.task != task {
+        error!(wanted = %message.task, "the message is for another task's queue");
+        return None;
+    }
+    Some(message)
 }
 
 /// One visit of a run to a task.
@@ -103,8 +114,15 @@ struct Visit<'a, K, S, Q, T> {
 enum Begun {
     /// The visit is over, with this answer; with none, nobody waits for one.
     Over(Option<Answer>),
-    /// The body's turn has come.
-    Body(Box<Relocation>),
+    /// The body's turn has come: to begin an attempt, or to go on where the turn before saved its progress.
+    Body(Box<Relocation>, Turns),
+}
+
+/// Whether a body begins an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turns {
+    Attempt,
+    GoesOn,
 }
 
 impl<K, S, Q, T> Visit<'_, K, S, Q, T>
@@ -116,11 +134,15 @@ where
 {
     /// Fails when the visit is to be tried again, whatever stood in the way.
     async fn run(&self) -> Result<(), TaskError> {
-        let relocation = match self.begin().await? {
-            Begun::Body(relocation) => *relocation,
+        let (relocation, turns) = match self.begin().await? {
+            Begun::Body(relocation, turns) => (*relocation, turns),
             Begun::Over(answer) => return self.end(answer).await,
         };
-        Span::current().record("attempt", relocation.latest_task_attempts);
+        let attempt = relocation.latest_task_attempts;
+        Span::current().record("attempt", attempt);
+        if turns == Turns::Attempt {
+            metrics::attempt_started(K::TASK.name(), attempt);
+        }
         match self.body(relocation).await {
             Ok(finished) => {
                 let answer = self.settle(finished).await?;
@@ -134,13 +156,16 @@ where
     /// The protocol, with the attempt counted in the store before the body runs.
     async fn begin(&self) -> Result<Begun, TaskError> {
         for _ in 0..MAX_CONFLICTS {
-            let (commit, begun) = match self.protocol().await? {
+            let (before, start) = self.protocol().await?;
+            let (commit, begun) = match start {
                 Start::Drop => return Ok(Begun::Over(None)),
                 Start::Answer(answer) => return Ok(Begun::Over(Some(answer))),
                 Start::End(commit, answer) => (commit, Begun::Over(Some(answer))),
                 Start::Run(commit) => {
+                    let goes_on = before.is_some_and(|before| before.progress_saved);
+                    let turns = if goes_on { Turns::GoesOn } else { Turns::Attempt };
                     let relocation = Box::new(commit.relocation.clone());
-                    (commit, Begun::Body(relocation))
+                    (commit, Begun::Body(relocation, turns))
                 }
             };
             match self.ports.store.commit(*commit).await {
@@ -151,11 +176,13 @@ where
         Err(too_many_conflicts().into())
     }
 
-    async fn protocol(&self) -> Result<Start, PortError> {
+    /// The record as it is, and what the protocol says about it.
+    async fn protocol(&self) -> Result<(Option<Relocation>, Start), PortError> {
         let store = &self.ports.store;
         let relocation = store.relocation(self.message.uuid).await?;
         let outcome = store.outcome(self.message.uuid, self.message.visit()).await?;
-        Ok(start(relocation.as_ref(), outcome.as_ref(), self.message, self.ports.clock.now()))
+        let start = start(relocation.as_ref(), outcome.as_ref(), self.message, self.ports.clock.now());
+        Ok((relocation, start))
     }
 
     /// The body, under its deadline. A failure that no further try can mend is an outcome.
@@ -175,6 +202,7 @@ where
             Ok(Err(_panic)) => Err(TaskError::transient("the body panicked")),
             Err(_elapsed) => Err(TaskError::transient("the body took longer than the function has")),
         };
+        metrics::attempt_ended(K::TASK.name(), now.elapsed());
         match ended {
             Err(TaskError::Verdict(failure)) => Ok(Outcome::Fail(failure).into()),
             Err(cause @ TaskError::Broken { retryable, .. }) if is_last_attempt || !retryable => {
@@ -188,7 +216,7 @@ where
     /// The body found that its run is over: what the protocol says now is the end of the visit. That the run
     /// is not over after all can only be a fault of the body's.
     async fn yield_to_successor(&self) -> Result<(), TaskError> {
-        match self.protocol().await? {
+        match self.protocol().await?.1 {
             Start::Drop => self.end(None).await,
             Start::Answer(answer) => self.end(Some(answer)).await,
             Start::End(..) | Start::Run(_) => Err(TaskError::transient("the run is not over")),

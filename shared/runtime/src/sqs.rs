@@ -5,7 +5,6 @@ use std::panic::AssertUnwindSafe;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::FutureExt;
-use tracing::error;
 
 /// A message as it was received.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,10 +33,8 @@ pub async fn handle_batch(event: SqsEvent, handle: impl AsyncFn(Received) -> Han
     for message in event.records {
         let id = message.message_id.clone().unwrap_or_default();
         let handled = AssertUnwindSafe(handle(received(message))).catch_unwind().await;
-        let handled = handled.unwrap_or_else(|_| {
-            error!("a message's handler panicked");
-            Handled::Failed
-        });
+        // Where it panicked, the hook of `telemetry` has logged.
+        let handled = handled.unwrap_or(Handled::Failed);
         if handled == Handled::Failed {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = id;

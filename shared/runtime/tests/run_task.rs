@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use pipeline::code::ErrorCode;
 use pipeline::commit::{Actor, Dispatch};
 use pipeline::event::Event;
-use pipeline::ids::{Generation, RelocationId, Turn, UserId};
+use pipeline::ids::{Generation, RelocationId, Trace, Turn, UserId};
 use pipeline::kinds::{FileKind, Notified, Status, Step};
 use pipeline::memory::{Faults, MemoryQueues, MemoryRelocations, MemoryTokens, When, World};
 use pipeline::message::{Answer, RunFailure, TaskMessage, TaskToken, Verdict};
@@ -25,6 +25,7 @@ use runtime::config::Waits;
 use runtime::{
     Handled, Ports, Received, Task, TaskContext, TaskError, give_up_run, give_up_visit, run_task, update,
 };
+use testkit::Log;
 
 const OWNER: UserId = UserId(7);
 const BASE: Duration = Duration::from_secs(60);
@@ -589,4 +590,72 @@ async fn an_update_that_lost_a_race_is_decided_anew() {
     assert_eq!(updated, scene.relocation().await);
     assert_eq!(updated.scheduled_pause_at_step, Some(Step::Preprocessing));
     assert_eq!(updated.scheduled_cancel_at_step, Some(Step::Preprocessing));
+}
+
+fn trace(scene: &Scene) -> Trace {
+    scene.message().trace()
+}
+
+/// Whatever a visit comes to, each of its lines says whose it is; from when an attempt is counted, which one.
+#[rstest]
+#[case::done(done(), Handled::Done)]
+#[case::broken(broken(true), Handled::Failed)]
+#[case::for_good(broken(false), Handled::Done)]
+#[case::panic(TestTask::new(|_| async { panic!("a body that panics") }), Handled::Failed)]
+#[tokio::test]
+async fn every_line_of_an_attempt_says_whose_it_is(#[case] task: TestTask, #[case] expected: Handled) {
+    let scene = Scene::new().await;
+    let log = Log::new();
+    assert_eq!(scene.deliver(&task, &scene.message()).await, expected);
+    log.assert_about(trace(&scene), "uploading_start", Some(1));
+}
+
+#[tokio::test]
+async fn lines_before_an_attempt_is_counted_say_whose_they_are() {
+    let scene = Scene::new().await;
+    let log = Log::new();
+    scene.faults.fail_call(1, When::Before);
+    assert_eq!(scene.deliver(&done(), &scene.message()).await, Handled::Failed);
+    let stale = TaskMessage { generation: Generation(7), ..scene.message() };
+    log.assert_about(trace(&scene), "uploading_start", None);
+    assert!(log.lines().iter().all(|line| line["delivery"] == 1));
+    drop(log);
+    let log = Log::new();
+    assert_eq!(scene.deliver(&done(), &stale).await, Handled::Done);
+    log.assert_about(stale.trace(), "uploading_start", None);
+}
+
+/// Nobody knows whose a message is that cannot be read; whose queue it was in, its line says.
+#[tokio::test]
+async fn a_line_about_a_message_that_makes_no_sense_says_which_task_got_it() {
+    let scene = Scene::new().await;
+    let log = Log::new();
+    scene.deliver_body(&done(), "nonsense".to_owned(), 3).await;
+    let [line] = log.lines().try_into().unwrap();
+    assert_eq!((&line["task"], &line["delivery"]), (&"uploading_start".into(), &3.into()));
+}
+
+/// An attempt is counted when it starts, and not when its message comes again.
+#[tokio::test]
+async fn attempts_are_counted_once() {
+    let scene = Scene::new().await;
+    let log = Log::new();
+    scene.deliver(&broken(true), &scene.message()).await;
+    scene.deliver(&done(), &scene.message()).await;
+    scene.deliver(&done(), &scene.message()).await;
+    let counts = ["TasksStarted", "TasksRetried", "TaskDuration"].map(|name| log.count(name));
+    assert_eq!(counts, [1, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_turn_that_goes_on_starts_nothing() {
+    let scene = Scene::new().await;
+    let log = Log::new();
+    for turn in 0..3 {
+        let task = TestTask::new(|_| async { Ok(Finished::again(0)) });
+        let message = TaskMessage { turn: Turn(turn), ..scene.message() };
+        assert_eq!(scene.deliver(&task, &message).await, Handled::Done);
+    }
+    let counts = ["TasksStarted", "TasksRetried", "TaskDuration"].map(|name| log.count(name));
+    assert_eq!(counts, [1, 0, 3]);
 }

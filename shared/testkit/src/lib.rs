@@ -8,11 +8,13 @@
 )]
 
 mod export;
+mod log;
 mod proof;
 mod silo;
 mod stage;
 
 pub use export::Export;
+pub use log::Log;
 pub use proof::proven;
 pub use silo::{Breaker, FaultySilo, faulty_silo};
 pub use stage::{BOOKSHOPS, CELL, OWNER, Observed, Setup, SharedClock, Stage};

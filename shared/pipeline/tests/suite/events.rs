@@ -9,7 +9,7 @@ use pipeline::event::{
     PromotionRequested, Recorded, Relocated, Resumed, RowDeleted, Started, StepEntered, Succeeded,
     ValidationFinished,
 };
-use pipeline::ids::{BuildId, Generation, UserId};
+use pipeline::ids::{BuildId, Generation, Trace, UserId};
 use pipeline::kinds::{Provenance, Step, ValidationStatus};
 use pipeline::task::OrderedTask;
 use serde_json::{Value, json};
@@ -78,6 +78,7 @@ fn envelope(event: Event) -> Envelope {
         subject: id().to_string(),
         sequence: 7,
         causation: "1/importing/0".to_owned(),
+        trace: Some(Trace::new(id(), Generation(1))),
         event,
     };
     recorded.into_envelope("us-1").unwrap()

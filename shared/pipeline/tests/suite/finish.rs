@@ -163,7 +163,10 @@ fn a_run_is_named_started_and_told_to_the_machine() {
     let finished = Finished::next().with(with(ValidationChange::StartRun));
     let (commit, answer) = finish(&relocation, &message(task), finished, now()).unwrap();
     assert_eq!(answer.build, Some(build(2)));
-    assert_eq!(dispatches(&commit), [Dispatch::Validate(Validate { uuid: id(), build: build(2) })]);
+    assert_eq!(
+        dispatches(&commit),
+        [Dispatch::Validate(Validate { uuid: id(), build: build(2), generation: Generation(1) })]
+    );
     let latest = commit.relocation.validation.unwrap().latest().cloned().unwrap();
     assert_eq!((latest.build, latest.status, latest.date), (build(2), ValidationStatus::InProgress, now()));
 }

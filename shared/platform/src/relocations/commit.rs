@@ -64,6 +64,7 @@ impl CommitRelocations for Relocations {
                 }
             }
         }
+        runtime::metrics::committed(&commit);
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ fn event(n: u64) -> Envelope {
         subject: "00000000-0000-0000-0000-000000000007".to_owned(),
         sequence: n,
         causation: "1/importing/0".to_owned(),
+        trace: None,
         data: json!({ "step": "IMPORTING" }),
     }
 }
