@@ -21,7 +21,7 @@ use pipeline::task::OrderedTask;
 use rstest::rstest;
 use runtime::{Handled, Received};
 use serde_json::{Value, json};
-use testkit::Stage;
+use testkit::{Log, Stage};
 
 /// A relocation at a task, and the tokens that somebody waits for.
 struct Scene {
@@ -55,6 +55,12 @@ impl Scene {
     fn run(&self) -> Value {
         let Stage { id, task, .. } = self.stage;
         json!({"uuid": id, "generation": 1, "task": task, "turn": 0, "error": "States.Timeout"})
+    }
+
+    /// A message that asked for a validation run.
+    fn validation(&self) -> Value {
+        let build = BuildId { relocation: self.stage.id, run: 1 };
+        json!({"uuid": self.stage.id, "build": build, "generation": 1})
     }
 }
 
@@ -130,4 +136,16 @@ async fn what_cannot_be_read_stays(#[case] body: &str) {
     let scene = Scene::at(OrderedTask::Importing).await;
     assert_eq!(scene.deliver(body).await, Handled::Failed);
     assert_eq!(scene.stage.relocation().await.status, Status::InProgress);
+}
+
+#[rstest]
+#[tokio::test]
+async fn its_lines_belong_to_the_run_that_died(
+    #[values(Scene::visit, Scene::run, Scene::validation)] letter: fn(&Scene) -> Value,
+) {
+    let scene = Scene::at(OrderedTask::ValidatingPoll).await;
+    let log = Log::new();
+    assert_eq!(scene.deliver(&letter(&scene).to_string()).await, Handled::Done);
+    log.assert_about(scene.stage.relocation().await.trace(), "dead-letter", Some(1));
+    assert!(log.lines().iter().all(|line| !line.to_string().contains("the token")), "a token is a credential");
 }

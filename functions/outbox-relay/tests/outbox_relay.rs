@@ -14,7 +14,7 @@ use std::time::Duration;
 use outbox_relay::{BatchResponse, FailedItem, Invocation, OutboxRelay};
 use pipeline::artifact;
 use pipeline::code::ErrorCode;
-use pipeline::commit::{Actor, OutboxEntry};
+use pipeline::commit::{Actor, OutboxEntry, Validate};
 use pipeline::event::Event;
 use pipeline::ids::{Generation, RelocationId};
 use pipeline::kinds::Status;
@@ -24,7 +24,7 @@ use pipeline::relocation::Place;
 use pipeline::task::OrderedTask;
 use pipeline::transition::admin;
 use serde_json::json;
-use testkit::{CELL, OWNER, Setup, Stage};
+use testkit::{CELL, Log, OWNER, Setup, Stage};
 
 type Relay = OutboxRelay<MemoryRelocations, MemoryEvents, MemoryRuns, MemoryQueues, MemoryObjects>;
 
@@ -268,4 +268,31 @@ async fn a_sweep_takes_page_after_page() {
     assert!(relay.sweep().await.unwrap() > 200);
     // What each end asked for is not due, nor is the upload's expiry.
     assert_eq!(stage.ports.store.outbox().len(), 121);
+}
+
+/// An entry stays in the outbox until it is sent; how often that was tried, nobody counts.
+#[tokio::test]
+async fn a_line_about_an_entry_belongs_to_its_run() {
+    let stage = stage().await;
+    let relay = relay(&stage);
+    let log = Log::new();
+    stage.faults.fail_call(1, When::Before);
+    stream(&stage, &relay).await;
+    log.assert_about(stage.relocation().await.trace(), "outbox-relay", None);
+}
+
+/// What goes out of a run says which one, so that whoever receives it can go on with the same trace.
+#[tokio::test]
+async fn what_goes_out_carries_its_run() {
+    let stage = stage().await;
+    let relay = relay(&stage);
+    stream(&stage, &relay).await;
+    let trace = stage.relocation().await.trace();
+    let events = relay.events.published();
+    assert!(!events.is_empty() && events.iter().all(|event| event.trace == Some(trace)), "{events:?}");
+    assert!(relay.runs.started().iter().all(|run| run.execution_name() == trace.to_string()));
+    let sent = relay.queues.sent();
+    let [validation] = sent.as_slice() else { panic!("one validation run is asked for: {sent:?}") };
+    let message: Validate = serde_json::from_str(&validation.body).unwrap();
+    assert_eq!(message.trace(), trace);
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use pipeline::code::ErrorCode;
 use pipeline::event::{self, Envelope, Event, Recorded};
-use pipeline::ids::UserId;
+use pipeline::ids::{Generation, Trace, UserId};
 use pipeline::kinds::Step;
 use pipeline::memory::{MemoryMail, MemoryQueues, When};
 use pipeline::port::{Clock, CommitRelocations, OutgoingMail, Queue};
@@ -24,7 +24,7 @@ use runtime::config::Waits;
 use runtime::{Handled, Received};
 use send_mail::MailSender;
 use serde_json::json;
-use testkit::{BOOKSHOPS, CELL, Export, FaultySilo, OWNER, Setup, Stage};
+use testkit::{BOOKSHOPS, CELL, Export, FaultySilo, Log, OWNER, Setup, Stage};
 
 const TIME_LEFT: Duration = Duration::from_secs(60);
 
@@ -269,4 +269,23 @@ async fn another_applications_mails_name_its_own_organizations_and_claims() {
     assert_eq!(claim.to, "ada@example.com");
     assert!(claim.text.contains(&link), "{} has no {link}", claim.text);
     assert!(done.text.contains("harbour-books") && done.text.contains("hill-books-"), "{}", done.text);
+}
+
+/// The last mail belongs to the run that it is about, though the relocation may be in another one by now.
+#[rstest]
+#[case::sent(None)]
+#[case::not_sent(Some(2))]
+#[tokio::test]
+async fn its_lines_belong_to_the_run_of_the_event(#[case] failing_call: Option<usize>) {
+    let stage = stage().await;
+    let sender = sender(&stage);
+    let trace = Trace::new(stage.id, Generation(3));
+    let envelope = Envelope { trace: Some(trace), ..envelope(&stage, started(), 9) };
+    let log = Log::new();
+    if let Some(call) = failing_call {
+        stage.faults.fail_call(call, When::Before);
+    }
+    deliver(&sender, &envelope).await;
+    log.assert_about(trace, "send-mail", Some(1));
+    assert!(log.lines().iter().all(|line| !line.to_string().contains('@')), "no address is logged");
 }

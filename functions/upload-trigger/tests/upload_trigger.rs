@@ -19,7 +19,7 @@ use pipeline::port::{Clock, CommitError, CommitRelocations};
 use pipeline::transition::admin;
 use rstest::rstest;
 use serde_json::json;
-use testkit::{OWNER, Setup, Stage};
+use testkit::{Log, OWNER, Setup, Stage};
 use upload_trigger::{ObjectCreated, UploadTrigger};
 
 fn event(key: &str, size: u64) -> ObjectCreated {
@@ -104,4 +104,13 @@ async fn it_can_be_killed_anywhere() {
             assert_eq!(runs(&stage), 1, "{when:?} call {call}");
         }
     }
+}
+
+/// S3's events do not say how often they were delivered, so that no line has an attempt.
+#[tokio::test]
+async fn its_lines_belong_to_the_run_that_the_upload_begins() {
+    let stage = Stage::awaiting_upload(Setup::default()).await;
+    let log = Log::new();
+    handle(&stage, &key(&stage), 1).await.unwrap();
+    log.assert_about(stage.relocation().await.trace(), "upload-trigger", None);
 }

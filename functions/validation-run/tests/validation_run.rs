@@ -27,7 +27,7 @@ use runtime::config::Waits;
 use runtime::{Handled, Received};
 use serde_json::{Value, json};
 use silo::{Filter, ImportFlags, MemorySilo, Row, Silos};
-use testkit::{Export, Setup, Stage};
+use testkit::{Export, Log, Setup, Stage};
 use transfer::export::{ExportRequest, export};
 use transfer::import::{ImportRequest, Unwatched, import};
 use transfer::rows::RowReader;
@@ -403,4 +403,13 @@ async fn a_real_export_harms_nobody_in_an_instance_that_is_its_twin() {
     let usernames: Vec<&str> = usernames.map(|row| row["fields"]["username"].as_str().unwrap()).collect();
     let stage = stage_of(&["test-org"], &usernames, &Instance::of(&rows), &raw).await;
     assert_harmless(&stage).await;
+}
+
+#[tokio::test]
+async fn its_lines_and_figures_belong_to_the_run_that_waits_for_it() {
+    let stage = stage().await;
+    let log = Log::new();
+    assert_eq!(deliver_to_new(&stage).await, Handled::Done);
+    log.assert_about(stage.relocation().await.trace(), "validation-run", Some(1));
+    assert_eq!(["TasksStarted", "TasksFailed", "TaskDuration"].map(|name| log.count(name)), [1, 0, 1]);
 }

@@ -266,6 +266,7 @@ impl ErrorCode {
             | Self::CompletedFailed
             | Self::TaskDied
             | Self::TaskOutOfOrder
+            | Self::OwnerGone
             | Self::Internal
             | Self::KeyServiceUnreachable => Concern::Operator,
             _ => Concern::Customer,

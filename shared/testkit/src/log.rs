@@ -8,11 +8,12 @@ use runtime::telemetry;
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
 
-/// The log of this thread, from when it is made to when it is dropped. What other threads log goes nowhere.
+/// The log of this thread, from when it is made to when it is dropped. What other threads log goes nowhere, unless it
+/// is the log of the whole process.
 #[derive(Debug)]
 pub struct Log {
     written: Written,
-    _guard: DefaultGuard,
+    _guard: Option<DefaultGuard>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,7 +43,17 @@ impl Log {
         let writer = written.clone();
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let subscriber = telemetry::subscriber(variables, move || writer.clone());
-        Self { written, _guard: tracing::subscriber::set_default(subscriber) }
+        Self { written, _guard: Some(tracing::subscriber::set_default(subscriber)) }
+    }
+
+    /// What all threads log, for a test that has its process for itself.
+    #[must_use]
+    pub fn of_the_process() -> Self {
+        let written = Written::default();
+        let writer = written.clone();
+        let variables = [("CELL".to_owned(), "us".to_owned())];
+        tracing::subscriber::set_global_default(telemetry::subscriber(variables, move || writer.clone())).unwrap();
+        Self { written, _guard: None }
     }
 
     /// All lines so far.

@@ -143,3 +143,16 @@ fn what_an_envelope_looks_like() {
     let text = serde_json::to_string_pretty(&envelope(samples().remove(0))).unwrap();
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn a_trace_names_a_run_and_what_came_before_the_first_belongs_to_it() {
+    for (generation, written) in [(0, 1), (1, 1), (2, 2), (u32::MAX, u32::MAX)] {
+        let trace = Trace::new(id(), Generation(generation));
+        assert_eq!(trace.to_string(), format!("{}-{written}", id()));
+        assert_eq!(trace.to_string().parse::<Trace>().unwrap(), trace);
+        assert_eq!(trace.relocation(), id());
+    }
+    for text in ["", "1", "5d3c8e4a-4b0f-4d7e-9a57-0f6f3c2b1a90", "5d3c8e4a-4b0f-4d7e-9a57-0f6f3c2b1a90-0"] {
+        assert!(text.parse::<Trace>().is_err(), "{text}");
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::common::{id, now};
 use pipeline::api::http_status;
 use pipeline::artifact::{self, Folder, Operation};
-use pipeline::code::{ErrorCode, Retry};
+use pipeline::code::{Concern, ErrorCode, Retry};
 use pipeline::ids::{BuildId, RelocationId};
 use pipeline::kinds::{FileKind, Status, Step, ValidationStatus};
 use pipeline::port::Entropy;
@@ -261,4 +261,14 @@ fn a_poll_sees_how_the_run_fares(
     let attempt = Attempt { build, status, date: now(), ended_at: ended.then(now) };
     let later = now() + Duration::from_mins(minutes);
     assert_eq!(attempt.poll(later, Duration::from_mins(80)), expected);
+}
+
+#[test]
+fn what_breaks_concerns_an_operator_and_what_is_decided_nobody() {
+    for task in OrderedTask::ALL {
+        assert_eq!(task.failure().concern(), Concern::Operator, "{task}");
+    }
+    for code in ErrorCode::ALL {
+        assert_eq!(code.concern() == Concern::Administrator, !code.is_mailed(), "{code}");
+    }
 }
