@@ -1,6 +1,7 @@
 """A relocation that succeeds, from the upload to the last mail, and everything that it leaves behind."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,3 +176,40 @@ def members_of(table: Any, organization: int) -> list[dict[str, Any]]:
     reference = f"sentry.organizationmember.organization#{organization:020}"
     found = table.query(IndexName="fk0", KeyConditionExpression=Key("fk0").eq(reference))["Items"]
     return [table.get_item(Key={"pk": item["pk"], "sk": item["sk"]})["Item"]["fields"] for item in found]
+
+
+# Who says something of a run of which every task succeeds.
+SPEAKERS = {"api", "upload-trigger", "validation-run", "send-mail", *TASKS}
+
+
+def test_one_trace_finds_a_run_from_the_call_that_began_it_to_the_last_mail(relocated: Relocated) -> None:
+    trace = f"{relocated.uuid}-1"
+
+    def lines() -> list[dict[str, Any]]:
+        parsed = (json.loads(line) for line in relocated.target.logs().splitlines() if line.startswith("{"))
+        return [line for line in parsed if line.get("trace") == trace]
+
+    # The log of an invocation may be there a moment after its effects.
+    eventually(lambda: {line["task"] for line in lines()} >= SPEAKERS, what="everyone's lines are there")
+    created, *_, last = sorted(lines(), key=lambda line: line["timestamp"])
+    assert (created["task"], created["method"]) == ("api", "POST")
+    assert (last["task"], last["message"]) == ("send-mail", "a mail was sent")
+    for line in lines():
+        assert (line["relocation"], line["cell"]) == (relocated.uuid, "us"), line
+        assert line["task"] not in TASKS or line["attempt"] == 1, line
+
+
+def test_figures_count_each_thing_once(relocated: Relocated) -> None:
+    def figures() -> Counter[tuple[str, str]]:
+        parsed = (json.loads(line) for line in relocated.target.logs().splitlines() if '"_aws"' in line)
+        mine = [line for line in parsed if line.get("relocation") == relocated.uuid]
+        names = ((line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], line["task"]) for line in mine)
+        return Counter(names)
+
+    wanted = {("TasksStarted", task): 1 for task in [*TASKS, "validation-run"]}
+    wanted |= {("RelocationsSucceeded", "completed"): 1}
+    eventually(lambda: all(figures()[figure] for figure in wanted), what="all figures are there")
+    found = figures()
+    assert {figure: found[figure] for figure in wanted} == wanted
+    assert {name for name, _ in found} == {"TasksStarted", "TaskDuration", "RowsPerSecond", "RelocationsSucceeded"}
+    assert {task for name, task in found if name == "RowsPerSecond"} == {"importing", "validation-run"}
