@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, get, post, put};
 use pipeline::code::ErrorCode;
 use pipeline::upload::MAX_INLINE_BYTES;
@@ -57,5 +58,6 @@ pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
         .fallback(async || Refusal::from(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn(logged))
         .with_state(api)
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Api, logged, router};
-use axum::middleware::from_fn;
+use api::{Api, router};
 use lambda_http::Error;
 use platform::{Platform, SystemClock, SystemEntropy};
 
@@ -23,5 +22,5 @@ async fn main() -> Result<(), Error> {
         clock: Box::new(SystemClock),
         entropy: Box::new(SystemEntropy),
     };
-    lambda_http::run(router(Arc::new(api)).layer(from_fn(logged))).await
+    lambda_http::run(router(Arc::new(api))).await
 }

@@ -147,5 +147,8 @@ async fn its_lines_belong_to_the_run_that_died(
     let log = Log::new();
     assert_eq!(scene.deliver(&letter(&scene).to_string()).await, Handled::Done);
     log.assert_about(scene.stage.relocation().await.trace(), "dead-letter", Some(1));
-    assert!(log.lines().iter().all(|line| !line.to_string().contains("the token")), "a token is a credential");
+    assert!(
+        log.lines().iter().all(|line| !line.to_string().contains("the token")),
+        "a token is a credential"
+    );
 }

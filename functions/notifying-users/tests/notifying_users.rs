@@ -53,6 +53,11 @@ fn asked(stage: &Stage) -> Vec<ClaimRequested> {
         assert_eq!(sent.queue, Queue::Mail);
         let envelope: Envelope = serde_json::from_str(&sent.body).unwrap();
         assert_eq!(envelope.relocation(), Some(stage.id));
+        assert_eq!(
+            envelope.trace,
+            Some(stage.message().trace()),
+            "its mail belongs to the run that asks for it"
+        );
         match envelope.event().unwrap() {
             Event::ClaimRequested(request) => request,
             other => panic!("{other:?}"),

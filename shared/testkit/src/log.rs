@@ -52,7 +52,8 @@ impl Log {
         let written = Written::default();
         let writer = written.clone();
         let variables = [("CELL".to_owned(), "us".to_owned())];
-        tracing::subscriber::set_global_default(telemetry::subscriber(variables, move || writer.clone())).unwrap();
+        tracing::subscriber::set_global_default(telemetry::subscriber(variables, move || writer.clone()))
+            .unwrap();
         Self { written, _guard: None }
     }
 
