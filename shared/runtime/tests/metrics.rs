@@ -1,6 +1,11 @@
 //! Figures are log lines that CloudWatch understands, and each thing is counted once.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
 
 use std::time::Duration;
 
@@ -70,7 +75,7 @@ impl Scene {
             build: None,
         };
         let Start::Run(commit) = start(Some(&before), None, &message, stage.clock.now()) else {
-            unreachable!("the task's turn has come")
+            panic!("the task's turn has come")
         };
         Self { before, started: commit.relocation, message }
     }
@@ -140,7 +145,7 @@ async fn a_cancelled_relocation_has_no_failed_task() {
     let now = stage.clock.now();
     let before = Relocation { scheduled_cancel_at_step: Some(Step::Importing), ..stage.relocation().await };
     let Start::End(commit, _) = start(Some(&before), None, &stage.message(), now) else {
-        unreachable!("the relocation is cancelled")
+        panic!("the relocation is cancelled")
     };
     let log = Log::new();
     metrics::committed(&commit);
