@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::catalogue::CatalogArg;
 use crate::commands::{
-    catalog, compare, decrypt, demo, down, encrypt, export, generate, import, sanitize, up,
+    abort, artifact, artifacts, audit, cancel, catalog, compare, decrypt, demo, down, encrypt, export,
+    generate, import, list, option, pause, public_key, recover, retry, sanitize, show, submit, token,
+    unpause, up, watch,
 };
 
 /// Relocates tenants' data into a live cell, and rehearses that on your machine
@@ -32,6 +34,7 @@ pub(crate) enum Command {
     Demo(demo::Args),
     Up(up::Args),
     Down(down::Args),
+    Token(token::Args),
     Encrypt(encrypt::Args),
     Decrypt(decrypt::Args),
     Import(import::Args),
@@ -40,6 +43,21 @@ pub(crate) enum Command {
     Sanitize(sanitize::Args),
     Generate(generate::Args),
     Catalog(catalog::Args),
+    PublicKey(public_key::Args),
+    Submit(submit::Args),
+    List(list::Args),
+    Show(show::Args),
+    Watch(watch::Args),
+    Pause(pause::Args),
+    Unpause(unpause::Args),
+    Cancel(cancel::Args),
+    Abort(abort::Args),
+    Recover(recover::Args),
+    Retry(retry::Args),
+    Artifacts(artifacts::Args),
+    Artifact(artifact::Args),
+    Audit(audit::Args),
+    Option(option::Args),
 }
 
 /// Whether machines listen, also when the arguments as a whole cannot be understood.

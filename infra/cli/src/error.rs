@@ -14,9 +14,12 @@ use transfer::import::ImportError;
 use transfer::sanitize::SanitizeError;
 
 use crate::Exit;
+use crate::api::ApiError;
 use crate::demo::DemoError;
+use crate::demo::stack::StackError;
 use crate::generate::BlueprintError;
 use crate::rehearsal::StateError;
+use crate::submit::SubmitError;
 use crate::terminal::Terminal;
 
 /// Why a command could not be done.
@@ -62,13 +65,23 @@ pub(crate) enum CliError {
     Randomness(#[source] getrandom::Error),
     #[error("the demo did not come to its end")]
     Demo(#[from] DemoError),
+    #[error("the local stack cannot be used")]
+    Stack(#[from] StackError),
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    #[error("the file that was downloaded cannot be opened")]
+    Download(#[source] SealError),
+    #[error("the download broke off")]
+    BrokenDownload(#[source] io::Error),
     #[error("{0}")]
     Usage(String),
 }
 
 impl CliError {
     /// A stable name for machines.
-    fn code(&self) -> &'static str {
+    fn code(&self) -> &str {
         match self {
             Self::Read { .. } => "unreadable-file",
             Self::Write { .. } | Self::Terminal(_) => "unwritable-file",
@@ -89,6 +102,11 @@ impl CliError {
             Self::Blueprint(_) => "invalid-blueprint",
             Self::Randomness(_) => "no-randomness",
             Self::Demo(_) => "demo-failed",
+            Self::Stack(_) => "local-stack",
+            Self::Api(error) => error.code(),
+            Self::Submit(error) => error.code(),
+            Self::Download(error) => error.code(),
+            Self::BrokenDownload(_) => "broken-download",
             Self::Usage(_) => USAGE,
         }
     }
@@ -128,6 +146,10 @@ impl CliError {
             Self::Import { source: ImportError::NotEmpty { .. }, .. } => {
                 Some("leave --into away, or add --clear to import in place of what is there")
             }
+            Self::Api(error) => error.advice(),
+            Self::Submit(error) => error.advice(),
+            Self::Stack(StackError::NotRunning) => Some("start it with `relocate up`"),
+            Self::BrokenDownload(_) => Some("run the same command again"),
             Self::State { .. } => Some("give a global export, such as `relocate import` writes with --out"),
             Self::Read { .. }
             | Self::Write { .. }
@@ -141,6 +163,8 @@ impl CliError {
             | Self::Blueprint(_)
             | Self::Randomness(_)
             | Self::Demo(_)
+            | Self::Stack(_)
+            | Self::Download(_)
             | Self::Usage(_) => None,
         }
     }

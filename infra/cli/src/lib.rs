@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod api;
 mod args;
 mod catalogue;
 mod checkpoint;
@@ -11,13 +12,17 @@ mod error;
 mod filter;
 pub mod generate;
 mod input;
+mod interrupt;
 mod keys;
 mod left_out;
 mod output;
 mod progress;
 mod rehearsal;
+mod relocation;
 mod reporting;
+mod submit;
 mod terminal;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

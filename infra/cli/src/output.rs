@@ -49,17 +49,8 @@ impl<'t> Output<'t> {
     }
 
     /// Makes what was written last.
-    pub(crate) fn finish(mut self) -> Result<(), CliError> {
-        let finished = self.flush();
-        let finished = finished.and_then(|()| match self.sink {
-            Sink::Terminal(_) | Sink::Special(_) => Ok(()),
-            Sink::Temporary { file, target } => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-                file.as_file().sync_all()?;
-                file.persist(target).map(drop).map_err(|failed| failed.error)
-            }
-        });
-        finished.map_err(|source| failed(&self.name, source))
+    pub(crate) fn finish(self) -> Result<(), CliError> {
+        self.sink.finish().map_err(|source| failed(&self.name, source))
     }
 }
 
@@ -84,23 +75,45 @@ impl Sink<'_> {
         let file = BufWriter::new(Builder::new().prefix(".relocate-").tempfile_in(folder)?);
         Ok(Self::Temporary { file, target })
     }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        match self {
+            Self::Terminal(_) | Self::Special(_) => Ok(()),
+            Self::Temporary { file, target } => {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+                file.as_file().sync_all()?;
+                file.persist(target).map(drop).map_err(|failed| failed.error)
+            }
+        }
+    }
 }
 
-impl Write for Output<'_> {
+impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.sink {
-            Sink::Terminal(stream) => stream.write(bytes),
-            Sink::Special(file) => file.write(bytes),
-            Sink::Temporary { file, .. } => file.write(bytes),
+        match self {
+            Self::Terminal(stream) => stream.write(bytes),
+            Self::Special(file) => file.write(bytes),
+            Self::Temporary { file, .. } => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.sink {
-            Sink::Terminal(stream) => stream.flush(),
-            Sink::Special(file) => file.flush(),
-            Sink::Temporary { file, .. } => file.flush(),
+        match self {
+            Self::Terminal(stream) => stream.flush(),
+            Self::Special(file) => file.flush(),
+            Self::Temporary { file, .. } => file.flush(),
         }
+    }
+}
+
+impl Write for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sink.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
     }
 }
 
@@ -113,4 +126,14 @@ pub(crate) fn write_file(
     let mut output = Output::create(path, terminal)?;
     content(&mut output).map_err(|source| failed(path, source))?;
     output.finish()
+}
+
+/// Writes a small file of the program's own at once.
+pub(crate) fn persist_file(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut sink = Sink::open(path)?;
+    content(&mut sink)?;
+    sink.finish()
 }

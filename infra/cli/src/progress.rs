@@ -31,6 +31,11 @@ impl Progress {
         Self(bar.with_style(style).with_message(what).with_finish(ProgressFinish::AndClear))
     }
 
+    /// Shows nothing.
+    pub(crate) fn silent() -> Self {
+        Self(ProgressBar::hidden())
+    }
+
     /// So much more is done.
     pub(crate) fn advance(&self, more: u64) {
         self.0.inc(more);
@@ -45,5 +50,34 @@ impl Progress {
     /// Counts what is read from a source.
     pub(crate) fn watch<R: Read>(&self, source: R) -> ProgressBarIter<R> {
         self.0.wrap_read(source)
+    }
+}
+
+/// Lines that are drawn anew in place. They go away when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Picture(ProgressBar);
+
+impl Picture {
+    /// Shows nothing yet.
+    pub(crate) fn new(terminal: &Terminal) -> Self {
+        let target = match terminal.is_live() {
+            true => ProgressDrawTarget::stdout(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let style =
+            ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = ProgressBar::with_draw_target(None, target);
+        Self(bar.with_style(style).with_finish(ProgressFinish::AndClear))
+    }
+
+    /// Shows these lines in place of those before.
+    pub(crate) fn show(&self, lines: String) {
+        self.0.set_message(lines);
+        self.0.tick();
+    }
+
+    /// Takes the lines away.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
     }
 }

@@ -12,6 +12,7 @@ pub struct Terminal {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     shows_progress: bool,
+    is_live: bool,
     json: bool,
 }
 
@@ -19,7 +20,14 @@ impl Terminal {
     /// Writes to the streams of this process; progress is shown if people can see it.
     pub fn of_this_process() -> Self {
         let shows_progress = io::stderr().is_terminal();
-        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), shows_progress, json: false }
+        let is_live = shows_progress && io::stdout().is_terminal();
+        Self {
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+            shows_progress,
+            is_live,
+            json: false,
+        }
     }
 
     /// Speaks JSON rather than to people.
@@ -36,6 +44,11 @@ impl Terminal {
         self.shows_progress && !self.json
     }
 
+    /// Whether somebody sees the stream for data, too, so that lines on it can be drawn anew.
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_live && !self.json
+    }
+
     /// The stream for data.
     pub(crate) fn out(&mut self) -> &mut (dyn Write + Send) {
         &mut *self.out
@@ -46,6 +59,11 @@ impl Terminal {
         &mut *self.err
     }
 
+    /// Writes a value for machines, in a line of its own and at once.
+    pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        write_json(self.out(), value).map_err(CliError::Terminal)
+    }
+
     /// Says what a command did: on the stream for data, or beside it when data went there.
     pub(crate) fn report(
         &mut self,
@@ -54,13 +72,13 @@ impl Terminal {
     ) -> Result<(), CliError> {
         let json = self.json;
         let stream = if data_went_out { self.err() } else { self.out() };
-        let written = if json {
-            serde_json::to_writer(&mut *stream, report)
-                .map_err(io::Error::from)
-                .and_then(|()| stream.write_all(b"\n"))
-        } else {
-            write!(stream, "{report}")
-        };
+        let written = if json { write_json(stream, report) } else { write!(stream, "{report}") };
         written.and_then(|()| stream.flush()).map_err(CliError::Terminal)
     }
+}
+
+fn write_json(stream: &mut (dyn Write + Send), value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *stream, value)?;
+    stream.write_all(b"\n")?;
+    stream.flush()
 }

@@ -1,6 +1,5 @@
 //! `relocate demo`: a sealed export, relocated end to end on the local stack (SPEC §14).
 
-pub(crate) mod api;
 pub(crate) mod stack;
 mod summary;
 mod watch;
@@ -17,13 +16,15 @@ use pipeline::kinds::Status;
 use seal::PublicKey;
 use transfer::rows::RowReader;
 
+use crate::api::{ApiClient, Patience, Upload, UploadError};
 use crate::commands::encrypt;
 use crate::error::CliError;
 use crate::generate::{Blueprint, BlueprintError, Generator};
 use crate::input::Source;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 use crate::terminal::Terminal;
-use api::{ApiClient, ApiError};
-use stack::{Inspection, LocalStack, StackDescription, StackError};
+use stack::{Inspection, LocalStack, StackDescription};
 
 /// What a demo is to show.
 #[derive(Debug, Clone)]
@@ -42,12 +43,9 @@ pub(crate) struct DemoOptions {
 /// Why a demo did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
-    /// The local stack.
-    #[error("the local stack cannot be used")]
-    Stack(#[from] StackError),
-    /// The API.
-    #[error("the API did not do what was asked")]
-    Api(#[from] ApiError),
+    /// The upload.
+    #[error("the export did not arrive")]
+    Upload(#[from] UploadError),
     /// The generator.
     #[error("the export cannot be generated")]
     Generate(#[from] BlueprintError),
@@ -110,7 +108,7 @@ fn relocate(
     terminal: &mut Terminal,
 ) -> Result<bool, CliError> {
     let folder = tempfile::tempdir().map_err(DemoError::from)?;
-    let api = ApiClient::new(&description.api, &description.api_query, &description.staff_token);
+    let api = ApiClient::new(&description.api_endpoint(), &description.staff_token);
 
     let export = prepare_export(options, folder.path())?;
     let names = Names::of(&export)?;
@@ -136,10 +134,18 @@ fn relocate(
         file_name: Some("export.tar".to_owned()),
         file_size: Some(bytes),
     };
-    let uuid = api.create(&request)?.uuid.to_string();
-    tell(terminal, &format!("The relocation: {uuid}, of {}\n", wanted.join(", ")))?;
-    api.upload(&uuid, &sealed, |_| {})?;
-    let ended = watch::watch(&api, &uuid, terminal)?;
+    let id = api.create(&request)?.view.uuid;
+    tell(terminal, &format!("The relocation: {id}, of {}\n", wanted.join(", ")))?;
+    let upload = Upload {
+        api: &api,
+        relocation: id,
+        path: &sealed,
+        progress: Progress::of_bytes(terminal, "uploading", bytes),
+        patience: Patience::new(Duration::from_secs(1)),
+        interrupt: &Interrupt::default(),
+    };
+    upload.send().map_err(DemoError::from)?;
+    let ended = watch::watch(&api, id, terminal)?;
     let inspection = inspect(stack, &ended)?;
     let written = if terminal.is_json() {
         let summary = serde_json::json!({ "relocation": ended, "inspection": inspection });
@@ -248,16 +254,4 @@ fn seal_export(
     let public_key = PublicKey::from_pem(api.public_key()?.as_bytes()).map_err(DemoError::from)?;
     encrypt::seal(export, &path, &public_key, terminal)?;
     Ok(path)
-}
-
-impl From<StackError> for CliError {
-    fn from(error: StackError) -> Self {
-        Self::Demo(error.into())
-    }
-}
-
-impl From<ApiError> for CliError {
-    fn from(error: ApiError) -> Self {
-        Self::Demo(error.into())
-    }
 }

@@ -26,6 +26,39 @@ pub(crate) struct StackDescription {
     pub(crate) outputs: std::collections::BTreeMap<String, String>,
 }
 
+impl StackDescription {
+    /// The root of the API with what callers add to the query, as clients are given it.
+    pub(crate) fn api_endpoint(&self) -> String {
+        format!("{}?{}", self.api, self.api_query)
+    }
+}
+
+/// Whom a token is for.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearer {
+    /// Primary key of the user.
+    pub(crate) user_id: u64,
+    /// Username.
+    pub(crate) username: String,
+    /// Whether this is a member of staff.
+    pub(crate) is_staff: bool,
+    /// What else a member of staff is permitted.
+    pub(crate) permissions: Vec<String>,
+}
+
+impl Bearer {
+    /// Whose token `up` shows: one who may do everything.
+    pub(crate) fn administrator() -> Self {
+        let permissions = vec!["relocation.admin".to_owned()];
+        Self { user_id: 1, username: "admin".to_owned(), is_staff: true, permissions }
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: String,
+}
+
 /// What the tables and buckets of a stack say of a relocation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Inspection {
@@ -86,6 +119,9 @@ pub(crate) enum StackError {
     /// A program said what is wrong and ended.
     #[error("`{0}` failed; what it says stands above")]
     Failed(String),
+    /// Nothing runs.
+    #[error("no local stack runs")]
+    NotRunning,
     /// A program answered with something else than expected.
     #[error("`{program}` answered with something unexpected")]
     Answer {
@@ -162,6 +198,22 @@ impl LocalStack {
             .env("CELL_TABLE", output("CellTable"))
             .env("CONTROL_TABLE", output("ControlTable"));
         check("seed", command.status())
+    }
+
+    /// Makes a token that the running stack's API takes.
+    ///
+    /// # Errors
+    /// No stack runs.
+    pub(crate) fn token(&self, bearer: &Bearer) -> Result<String, StackError> {
+        let (user_id, permissions) = (bearer.user_id.to_string(), bearer.permissions.join(" "));
+        let mut arguments = vec!["token", "--user-id", &user_id, "--username", &bearer.username];
+        arguments.extend(bearer.is_staff.then_some("--staff"));
+        arguments.extend(["--permissions", &permissions]);
+        match self.answer::<TokenAnswer>(&arguments) {
+            // It says so where programs are answered, and not above.
+            Err(StackError::Failed(_)) => Err(StackError::NotRunning),
+            answer => answer.map(|answer| answer.token),
+        }
     }
 
     /// What the tables and buckets say of a relocation.

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use pipeline::api::RelocationView;
+use pipeline::ids::RelocationId;
 use pipeline::kinds::Status;
 use pipeline::task::OrderedTask;
 
-use super::api::ApiClient;
+use crate::api::ApiClient;
 use crate::error::CliError;
 use crate::terminal::Terminal;
 
@@ -16,13 +17,13 @@ const INTERVAL: Duration = Duration::from_millis(150);
 /// Shows each task when it runs; answers with the relocation as it ended or paused.
 pub(super) fn watch(
     api: &ApiClient,
-    uuid: &str,
+    id: RelocationId,
     terminal: &mut Terminal,
 ) -> Result<RelocationView, CliError> {
     let began = Instant::now();
     let mut shown = None;
     loop {
-        let relocation = api.relocation(uuid)?;
+        let relocation = api.relocation(id)?.view;
         let seconds = began.elapsed().as_secs_f64();
         let now = relocation.latest_task.map(|task| (task, relocation.latest_task_attempts));
         if let Some((task, attempts)) = now.filter(|now| shown != Some(*now)) {
