@@ -1,59 +1,32 @@
-//! Ctrl-C, for what wants to say how it can be continued.
+//! Ctrl-C, for what has something to say before the program ends.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Whether somebody asked this process to stop.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Interrupt(Arc<AtomicU8>);
+type Farewell = Box<dyn FnOnce() -> u8 + Send>;
 
-/// Nobody has to be asked: the process ends at once.
-const IDLE: u8 = 0;
-/// Something runs that stops by itself when it is asked to.
-const BUSY: u8 = 1;
-/// It was asked to; who asks again does not want to wait.
-const REQUESTED: u8 = 2;
+/// While it lives, an interruption is answered with a farewell; after it, the program ends without a word.
+pub(crate) struct Farewells(Arc<Mutex<Option<Farewell>>>);
 
-/// How a process ends that was interrupted and has nothing to say, as shells have it.
-const EXIT_INTERRUPTED: i32 = 130;
-/// How long a sleep may go on when somebody asks to stop.
-const SLICE: Duration = Duration::from_millis(50);
+/// How a program ends that was interrupted and has nothing to say, as shells have it.
+const INTERRUPTED: u8 = 130;
 
-impl Interrupt {
-    /// Notices Ctrl-C, a hang-up and a request to end from now on, and while the guard lives does not end the process.
-    pub(crate) fn listen(&self) -> Busy {
-        self.0.store(BUSY, Ordering::SeqCst);
-        let state = Arc::clone(&self.0);
-        // Should somebody listen already, they go on to; an interruption then ends the process, which loses nothing.
+impl Farewells {
+    /// Has this said when somebody presses Ctrl-C, or the system asks the program to end; its answer is the exit code.
+    /// The program ends wherever it is, so it is for what keeps on the disk all that another run needs.
+    pub(crate) fn say(farewell: impl FnOnce() -> u8 + Send + 'static) -> Self {
+        let farewells = Arc::new(Mutex::new(Some(Box::new(farewell) as Farewell)));
+        let said = Arc::clone(&farewells);
+        // Should the system refuse it, an interruption ends the program as ever, and loses nothing.
         let _ = ctrlc::set_handler(move || {
-            if state.compare_exchange(BUSY, REQUESTED, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-                std::process::exit(EXIT_INTERRUPTED);
-            }
+            let farewell = said.lock().unwrap_or_else(PoisonError::into_inner).take();
+            std::process::exit(farewell.map_or(INTERRUPTED, |farewell| farewell()).into());
         });
-        Busy(self.clone())
-    }
-
-    /// Whether to stop.
-    pub(crate) fn is_requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == REQUESTED
-    }
-
-    /// Sleeps, but not beyond a request to stop.
-    pub(crate) fn sleep(&self, mut time: Duration) {
-        while !time.is_zero() && !self.is_requested() {
-            let slice = time.min(SLICE);
-            std::thread::sleep(slice);
-            time -= slice;
-        }
+        Self(farewells)
     }
 }
 
-/// Lives as long as something runs that stops by itself.
-pub(crate) struct Busy(Interrupt);
-
-impl Drop for Busy {
+impl Drop for Farewells {
     fn drop(&mut self) {
-        self.0.0.store(IDLE, Ordering::SeqCst);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

@@ -16,6 +16,9 @@ pub(crate) struct Output<'t> {
     sink: Sink<'t>,
 }
 
+/// What the names of files begin with that are not whole yet.
+pub(crate) const TEMPORARY: &str = ".relocate-";
+
 enum Sink<'t> {
     /// The stream for data.
     Terminal(&'t mut (dyn Write + Send)),
@@ -72,7 +75,7 @@ impl Sink<'_> {
         }
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        let file = BufWriter::new(Builder::new().prefix(".relocate-").tempfile_in(folder)?);
+        let file = BufWriter::new(Builder::new().prefix(TEMPORARY).tempfile_in(folder)?);
         Ok(Self::Temporary { file, target })
     }
 

@@ -36,6 +36,11 @@ impl Progress {
         Self(ProgressBar::hidden())
     }
 
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+
     /// So much more is done.
     pub(crate) fn advance(&self, more: u64) {
         self.0.inc(more);

@@ -12,7 +12,7 @@ use super::{ApiClient, Patience};
 pub(crate) struct ApiArgs {
     /// Where the API of the cell is, such as https://relocation.example.com; `relocate up` says where that of the
     /// local stack is
-    #[arg(long, value_name = "URL", env = "RELOCATE_ENDPOINT", value_parser = endpoint)]
+    #[arg(long, value_name = "URL", env = "RELOCATE_ENDPOINT", hide_env_values = true, value_parser = endpoint)]
     pub(crate) endpoint: String,
     /// The token that says who calls; `relocate token` makes one for the local stack
     #[arg(long, value_name = "TOKEN", env = "RELOCATE_TOKEN", hide_env_values = true, value_parser = token)]

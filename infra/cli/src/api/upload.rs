@@ -16,7 +16,6 @@ use ureq::http::header::{CONTENT_LENGTH, ETAG};
 use super::error::Said;
 use super::patience::RETRIES;
 use super::{ApiClient, ApiError, Patience, Record};
-use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 
 /// An upload of a file. Each part is read while it is sent, so that memory does not grow with the file.
@@ -31,8 +30,6 @@ pub(crate) struct Upload<'a> {
     pub(crate) progress: Progress,
     /// How long to wait before a part is sent again.
     pub(crate) patience: Patience,
-    /// Whether somebody stops it.
-    pub(crate) interrupt: &'a Interrupt,
 }
 
 /// Why a file did not arrive.
@@ -107,12 +104,9 @@ impl Upload<'_> {
                 }
                 Err(error) if failures < RETRIES && error.can_retry() => {
                     failures += 1;
-                    self.interrupt.sleep(self.patience.after_failures(failures));
+                    std::thread::sleep(self.patience.after_failures(failures));
                 }
                 Err(error) => return Err(error),
-            }
-            if self.interrupt.is_requested() {
-                return Err(UploadError::Interrupted);
             }
         }
     }
@@ -218,10 +212,6 @@ struct PartBody<'a> {
 
 impl Read for PartBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.upload.interrupt.is_requested() {
-            self.broken = Some(UploadError::Interrupted);
-            return Err(io::Error::other("stopped"));
-        }
         let read = match self.file.take(self.left).read(buffer) {
             Ok(0) if self.left > 0 && !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
             read => read,

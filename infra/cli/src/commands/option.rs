@@ -12,7 +12,7 @@ use crate::api::ApiArgs;
 use crate::error::CliError;
 use crate::terminal::Terminal;
 
-/// Show or set the options of a cell, which hold at once
+/// Show or set the options of a cell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: relocate option set relocation.enabled true")]
 pub(crate) struct Args {

@@ -21,7 +21,6 @@ use crate::commands::encrypt;
 use crate::error::CliError;
 use crate::generate::{Blueprint, BlueprintError, Generator};
 use crate::input::Source;
-use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
 use stack::{Inspection, LocalStack, StackDescription};
@@ -142,7 +141,6 @@ fn relocate(
         path: &sealed,
         progress: Progress::of_bytes(terminal, "uploading", bytes),
         patience: Patience::new(Duration::from_secs(1)),
-        interrupt: &Interrupt::default(),
     };
     upload.send().map_err(DemoError::from)?;
     let ended = watch::watch(&api, id, terminal)?;

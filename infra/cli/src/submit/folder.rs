@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{SubmitError, Wanted};
 use crate::error::CliError;
 use crate::input::Source;
-use crate::output::persist_file;
+use crate::output::{TEMPORARY, persist_file};
 
 /// An upload in a folder:
 ///
@@ -72,7 +72,20 @@ impl UploadFolder {
             Err(TryLockError::WouldBlock) => return Err(SubmitError::InUse(path.to_owned()).into()),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        let folder = Self { path: path.to_owned(), _lock: lock };
+        folder.delete_unfinished().map_err(failed)?;
+        Ok(folder)
+    }
+
+    /// Deletes what a run left that ended while it sealed: it is as large as the file.
+    fn delete_unfinished(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn path(&self) -> &Path {

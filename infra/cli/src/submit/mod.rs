@@ -13,7 +13,7 @@ use crate::api::{ApiClient, ApiError, Patience, Record, Upload, UploadError};
 use crate::commands::encrypt;
 use crate::error::CliError;
 use crate::input::Source;
-use crate::interrupt::Interrupt;
+use crate::interrupt::Farewells;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
 use folder::{Begun, UploadFolder};
@@ -182,10 +182,16 @@ impl Submission<'_> {
         relocation: RelocationId,
         terminal: &Terminal,
     ) -> Result<Record, UploadError> {
-        let interrupt = Interrupt::default();
-        let _busy = interrupt.listen();
         let progress = Progress::of_bytes(terminal, "uploading", 0);
-        Upload { api: self.api, relocation, path, progress, patience: self.patience, interrupt: &interrupt }
-            .send()
+        let (bar, json) = (progress.clone(), terminal.is_json());
+        let _farewells = Farewells::say(move || {
+            bar.clear();
+            let source = UploadError::Interrupted;
+            let error = CliError::from(SubmitError::Upload { relocation, source });
+            let mut terminal = Terminal::of_this_process();
+            terminal.set_json(json);
+            error.tell(&mut terminal) as u8
+        });
+        Upload { api: self.api, relocation, path, progress, patience: self.patience }.send()
     }
 }

@@ -110,3 +110,132 @@ fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A record, so many seconds after 9 o'clock.
+    fn record(second: u64, changes: &Value) -> Record {
+        let mut record = json!({
+            "dateAdded": "2026-11-20T09:00:00Z",
+            "dateUpdated": format!("2026-11-20T09:00:{second:02}.25Z"),
+            "uuid": "5d3c8e4a-4b0f-4d7e-9a57-0f6f3c2b1a90",
+            "creator": null,
+            "owner": {"id": 2, "email": "ada@example.com", "username": "ada"},
+            "status": "IN_PROGRESS",
+            "step": "UPLOADING",
+            "provenance": "SELF_HOSTED",
+            "failureReason": null,
+            "scheduledPauseAtStep": null,
+            "scheduledCancelAtStep": null,
+            "wantOrgSlugs": ["acme", "globex"],
+            "wantUsernames": null,
+            "latestTask": null,
+            "latestTaskAttempts": 1,
+            "latestNotified": null,
+            "latestUnclaimedEmailsSentAt": null,
+            "importedUserIds": [],
+            "importedOrgIds": [],
+        });
+        for (field, value) in changes.as_object().expect("an object") {
+            record[field] = value.clone();
+        }
+        serde_json::from_value(record).expect("a record")
+    }
+
+    fn task(second: u64, step: &str, task: &str) -> Record {
+        record(second, &json!({"step": step, "latestTask": task}))
+    }
+
+    /// The picture after these looks, each taken when the record changed.
+    fn picture(looks: &[Record], now: &str) -> String {
+        let (mut timeline, mut pace) = (Timeline::default(), Pace::default());
+        for look in looks {
+            timeline.observe(look);
+            pace.observe(look.progress.as_ref(), look.view.date_updated);
+        }
+        let picture = looks
+            .last()
+            .map(|last| draw(last, &timeline, &pace, now.parse().expect("a time")))
+            .unwrap_or_default();
+        assert!(picture.lines().all(|line| line.chars().count() <= COLUMNS), "{picture}");
+        picture
+    }
+
+    fn importing(second: u64, rows: u64) -> Record {
+        let progress = json!({"task": "importing", "rowsDone": rows, "rowsTotal": 12_000, "models": {}});
+        let scheduled = json!({
+            "step": "IMPORTING", "latestTask": "importing", "latestTaskAttempts": 2, "progress": progress,
+            "scheduledPauseAtStep": "NOTIFYING",
+        });
+        record(second, &scheduled)
+    }
+
+    #[test]
+    fn a_relocation_waits_for_its_file() {
+        insta::assert_snapshot!(picture(&[record(0, &json!({}))], "2026-11-20T09:00:05Z"));
+    }
+
+    #[test]
+    fn rows_are_counted_while_they_are_imported() {
+        let looks = [
+            record(0, &json!({})),
+            task(1, "UPLOADING", "uploading_start"),
+            task(2, "UPLOADING", "uploading_complete"),
+            task(5, "VALIDATING", "validating_start"),
+            task(6, "VALIDATING", "validating_poll"),
+            importing(20, 0),
+            importing(30, 4_000),
+        ];
+        insta::assert_snapshot!(picture(&looks, "2026-11-20T09:01:30Z"));
+    }
+
+    #[test]
+    fn a_pause_is_no_time_of_its_task() {
+        let paused = record(10, &json!({"status": "PAUSE", "step": "IMPORTING", "latestTask": "importing"}));
+        let looks = [task(2, "VALIDATING", "validating_complete"), paused];
+        insta::assert_snapshot!("paused", picture(&looks, "2026-11-20T09:30:00Z"));
+        let [validated, paused] = looks;
+        let went_on = [
+            validated,
+            paused,
+            task(40, "IMPORTING", "importing"),
+            task(45, "POSTPROCESSING", "postprocessing"),
+        ];
+        insta::assert_snapshot!("unpaused", picture(&went_on, "2026-11-20T09:00:50Z"));
+    }
+
+    #[test]
+    fn an_end_says_why() {
+        let detail = "A row of the export cannot be imported. Correct the row that is named, export again and start a new relocation.";
+        let failed = record(
+            30,
+            &json!({
+                "status": "FAILURE", "step": "IMPORTING", "latestTask": "importing", "latestTaskAttempts": 5,
+                "failureReason": {"code": "import-rejected", "detail": detail},
+            }),
+        );
+        insta::assert_snapshot!("failed", picture(&[importing(20, 10), failed], "2026-11-20T10:00:00Z"));
+        let success = json!({"status": "SUCCESS", "step": "COMPLETED", "latestTask": "completed"});
+        let slugs = (0..20).map(|n| format!("organisation-{n}")).collect::<Vec<_>>();
+        let mut ended = record(30, &success);
+        ended.view.want_org_slugs = slugs;
+        let looks =
+            [task(20, "NOTIFYING", "notifying_users"), task(21, "NOTIFYING", "notifying_owner"), ended];
+        insta::assert_snapshot!("succeeded", picture(&looks, "2026-11-20T10:00:00Z"));
+    }
+
+    #[test]
+    fn a_validation_that_is_run_again_goes_back() {
+        let looks = [
+            task(1, "VALIDATING", "validating_start"),
+            task(2, "VALIDATING", "validating_poll"),
+            task(10, "VALIDATING", "validating_complete"),
+            task(11, "VALIDATING", "validating_start"),
+        ];
+        insta::assert_snapshot!(picture(&looks, "2026-11-20T09:00:20Z"));
+    }
+}

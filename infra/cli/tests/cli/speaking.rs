@@ -19,7 +19,26 @@ fn help(
         "sanitize",
         "generate",
         "catalog",
-        "catalog check"
+        "catalog check",
+        "token",
+        "public-key",
+        "submit",
+        "list",
+        "show",
+        "watch",
+        "pause",
+        "unpause",
+        "cancel",
+        "abort",
+        "recover",
+        "retry",
+        "artifacts",
+        "artifact",
+        "audit",
+        "option",
+        "option get",
+        "option set",
+        "option list"
     )]
     command: &str,
 ) {

@@ -22,7 +22,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
     }
@@ -46,10 +46,17 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_relocate"));
         command.current_dir(self.0.path()).args(args);
-        for variable in ["RELOCATE_PRIVATE_KEY", "RELOCATE_PUBLIC_KEY", "RELOCATE_CATALOG", "COLUMNS"] {
+        for variable in [
+            "RELOCATE_PRIVATE_KEY",
+            "RELOCATE_PUBLIC_KEY",
+            "RELOCATE_CATALOG",
+            "RELOCATE_ENDPOINT",
+            "RELOCATE_TOKEN",
+            "COLUMNS",
+        ] {
             command.env_remove(variable);
         }
         command

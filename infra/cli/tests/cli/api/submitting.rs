@@ -1,0 +1,462 @@
+//! `submit`: what arrives, and what becomes of an upload that breaks off.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::process::{Output, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use rstest::rstest;
+use seal::{Envelope, KeyUnwrapper, Layout, PrivateKey, Verified};
+use serde_json::{Value, json};
+
+use super::server::{Exchange, Server};
+use super::{UUID, problem, record};
+use crate::support::{Folder, Run, json};
+
+/// Bytes of a part.
+const PART: usize = 1_000;
+
+/// What goes wrong with a part.
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    /// Nothing.
+    Fine,
+    /// The connection is cut within the part.
+    Cut,
+    /// The part arrives, and nobody is told.
+    Unanswered,
+    /// The store refuses the URL.
+    Expired,
+    /// The store does not go on; the test is told.
+    Stalls,
+}
+
+/// A cell, as far as an upload has to do with it.
+struct Cell {
+    parts: BTreeMap<u32, Vec<u8>>,
+    size: u64,
+    /// What goes wrong with the next parts.
+    troubles: VecDeque<Trouble>,
+    /// Until when URLs are good.
+    expires_at: &'static str,
+    /// How many URLs an answer has.
+    urls: usize,
+    created: Value,
+    is_complete: bool,
+    has_failed: bool,
+    public_key: String,
+    stalled: Option<Sender<()>>,
+}
+
+type Shared = Arc<Mutex<Cell>>;
+
+impl Cell {
+    fn new(troubles: &[Trouble]) -> Self {
+        Self {
+            parts: BTreeMap::new(),
+            size: 0,
+            troubles: troubles.iter().copied().collect(),
+            expires_at: "2126-11-20T09:00:00Z",
+            urls: 100,
+            created: Value::Null,
+            is_complete: false,
+            has_failed: false,
+            public_key: String::new(),
+            stalled: None,
+        }
+    }
+
+    fn start(self) -> (Server, Shared) {
+        let cell = Arc::new(Mutex::new(self));
+        let inside = Arc::clone(&cell);
+        let server = Server::start(move |server, exchange| inside.lock().unwrap().serve(server, exchange));
+        (server, cell)
+    }
+
+    fn serve(&mut self, server: &Server, mut exchange: Exchange) {
+        let path = exchange.target.split('?').next().unwrap().to_owned();
+        let upload = format!("/api/0/relocations/{UUID}/upload/");
+        match (exchange.method.as_str(), path.as_str()) {
+            ("GET", "/api/0/publickeys/relocations/") => {
+                exchange.answer(200, &json!({"public_key": self.public_key}));
+            }
+            ("POST", "/api/0/relocations/") => {
+                self.created = exchange.json();
+                self.size = self.created["fileSize"].as_u64().unwrap();
+                exchange.answer(201, &record(&json!({})));
+            }
+            ("GET", path) if path == upload && (self.is_complete || self.has_failed) => {
+                exchange
+                    .answer(409, &problem(409, "not-uploading", "The relocation is not waiting for a file."));
+            }
+            ("GET", path) if path == upload => exchange.answer(200, &self.view(server)),
+            ("POST", path) if path == format!("{upload}complete/") => {
+                let given = exchange.json();
+                let expected: Vec<_> = self
+                    .parts
+                    .keys()
+                    .map(|part| json!({"partNumber": part, "etag": format!("\"{part}\"")}))
+                    .collect();
+                assert_eq!(given, json!({"parts": expected}));
+                self.is_complete = true;
+                exchange.answer(200, &record(&json!({})));
+            }
+            ("GET", path) if path == format!("/api/0/relocations/{UUID}/") => {
+                let failed = json!({"status": "FAILURE", "failureReason": {"code": "upload-expired", "detail": "No file arrived within 24 hours."}});
+                let succeeded = json!({"status": "SUCCESS", "step": "COMPLETED", "latestTask": "completed"});
+                exchange.answer(200, &record(if self.has_failed { &failed } else { &succeeded }));
+            }
+            ("PUT", path) => self.store(path.trim_start_matches("/store/").parse().unwrap(), exchange),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn count(&self) -> u32 {
+        self.size.div_ceil(PART as u64) as u32
+    }
+
+    fn view(&self, server: &Server) -> Value {
+        let missing =
+            (1..=self.count()).filter(|part| !self.parts.contains_key(part)).take(self.urls).map(|part| {
+                json!({
+                    "partNumber": part,
+                    "url": format!("{}/store/{part}", server.endpoint()),
+                    "headers": {"x-amz-part": part.to_string()},
+                    "expiresAt": self.expires_at,
+                })
+            });
+        json!({
+            "uploadId": "upload",
+            "fileSize": self.size,
+            "partSize": PART,
+            "partCount": self.count(),
+            "parts": self.parts.keys().map(|part| json!({"partNumber": part, "etag": format!("\"{part}\"")})).collect::<Value>(),
+            "missing": missing.collect::<Value>(),
+        })
+    }
+
+    fn store(&mut self, part: u32, mut exchange: Exchange) {
+        assert_eq!(exchange.header("authorization"), None, "the store is told the token");
+        assert_eq!(exchange.header("transfer-encoding"), None);
+        assert_eq!(exchange.header("x-amz-part"), Some(part.to_string().as_str()));
+        match self.troubles.pop_front().unwrap_or(Trouble::Fine) {
+            Trouble::Fine => {
+                self.parts.insert(part, exchange.body());
+                exchange.answer_with(200, &[("ETag", &format!("\"{part}\""))], b"");
+            }
+            Trouble::Cut => drop(exchange.some(10)),
+            Trouble::Unanswered => drop(self.parts.insert(part, exchange.body())),
+            Trouble::Expired => exchange.answer_with(403, &[], b"<Error>Request has expired</Error>"),
+            Trouble::Stalls => {
+                if let Some(stalled) = &self.stalled {
+                    stalled.send(()).unwrap();
+                }
+                // Ends when the client is gone.
+                exchange.some(PART * 2);
+            }
+        }
+    }
+
+    fn arrived(&self) -> Vec<u8> {
+        self.parts.values().flatten().copied().collect()
+    }
+}
+
+/// Something that passes for a sealed file, of four parts.
+fn sealed() -> Vec<u8> {
+    (0..3_500_u32).map(|byte| (byte % 251) as u8).collect()
+}
+
+const SUBMIT: &str = "submit export.tar --owner ada --orgs acme,globex";
+
+fn calls(asked: &[String]) -> Vec<String> {
+    asked.iter().map(|call| call.replace(&format!("/api/0/relocations/{UUID}"), "…")).collect()
+}
+
+#[test]
+fn a_sealed_file_is_uploaded_as_it_is() {
+    let (server, cell) = Cell::new(&[]).start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    insta::assert_snapshot!(folder.call(&server, &format!("{SUBMIT} --promo-code spring")).done());
+    let cell = cell.lock().unwrap();
+    assert_eq!(cell.arrived(), sealed());
+    assert!(cell.is_complete);
+    assert_eq!(
+        cell.created,
+        json!({"owner": "ada", "orgs": "acme,globex", "promo_code": "spring", "fileName": "export.tar", "fileSize": 3_500})
+    );
+    assert_eq!(folder.files(), ["export.tar"], "nothing is left");
+    let expected = [
+        "POST /api/0/relocations/",
+        "GET …/upload/",
+        "PUT /store/1",
+        "PUT /store/2",
+        "PUT /store/3",
+        "PUT /store/4",
+        "POST …/upload/complete/",
+    ];
+    assert_eq!(calls(&server.asked()), expected);
+}
+
+#[rstest]
+#[case::a_part_breaks_off(&[Trouble::Fine, Trouble::Cut, Trouble::Cut], "1 2 GET 2 GET 2 3 4")]
+#[case::a_part_that_arrived_is_not_sent_again(&[Trouble::Fine, Trouble::Unanswered], "1 2 GET 3 4")]
+#[case::a_url_expires(&[Trouble::Expired, Trouble::Fine, Trouble::Expired], "1 GET 1 2 GET 2 3 4")]
+fn what_is_missing_is_sent_again(#[case] troubles: &[Trouble], #[case] expected: &str) {
+    let (server, cell) = Cell::new(troubles).start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    folder.call(&server, SUBMIT).done();
+    assert_eq!(cell.lock().unwrap().arrived(), sealed());
+    assert_eq!(sent(&server), expected);
+}
+
+/// The parts that were sent, and how often URLs were asked for in between.
+fn sent(server: &Server) -> String {
+    let asked = calls(&server.asked());
+    let begin = asked.iter().position(|call| call.starts_with("GET …/upload/")).unwrap() + 1;
+    let end = asked.len() - usize::from(asked.last().unwrap().starts_with("POST"));
+    let short =
+        |call: &String| call.trim_start_matches("PUT /store/").trim_end_matches(" …/upload/").to_owned();
+    asked[begin..end].iter().map(short).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn urls_that_have_expired_are_not_used() {
+    let mut cell = Cell::new(&[]);
+    // All have expired, if the client's clock is right; it may be wrong, and one is always tried.
+    cell.expires_at = "2020-01-01T00:00:00Z";
+    let (server, cell) = cell.start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    folder.call(&server, SUBMIT).done();
+    assert_eq!(cell.lock().unwrap().arrived(), sealed());
+    assert_eq!(sent(&server), "1 GET 2 GET 3 GET 4");
+}
+
+#[test]
+fn a_file_may_have_more_parts_than_an_answer_has_urls() {
+    let mut cell = Cell::new(&[]);
+    cell.urls = 3;
+    let (server, cell) = cell.start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    folder.call(&server, SUBMIT).done();
+    assert_eq!(cell.lock().unwrap().arrived(), sealed());
+    assert_eq!(sent(&server), "1 2 3 GET 4");
+}
+
+/// One part arrives, and then none for as long as somebody tries.
+const HOPELESS: [Trouble; 9] = [
+    Trouble::Fine,
+    Trouble::Cut,
+    Trouble::Cut,
+    Trouble::Cut,
+    Trouble::Cut,
+    Trouble::Cut,
+    Trouble::Cut,
+    Trouble::Cut,
+    Trouble::Expired,
+];
+
+#[test]
+fn an_upload_is_continued_by_the_same_command() {
+    let (server, cell) = Cell::new(&HOPELESS).start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    let run = folder.call(&server, SUBMIT);
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    insta::assert_snapshot!(run.err);
+    assert_eq!(folder.files(), ["export.tar", "export.tar.upload"]);
+    server.asked();
+
+    // Another owner is another relocation.
+    let other = folder.call(&server, "submit export.tar --owner eve --orgs acme,globex");
+    assert_eq!((other.code, server.asked().len()), (2, 0));
+    insta::assert_snapshot!(other.err);
+
+    folder.call(&server, SUBMIT).done();
+    assert_eq!(cell.lock().unwrap().arrived(), sealed());
+    assert_eq!(sent(&server), "2 3 4", "and no second relocation was asked for");
+    assert_eq!(folder.files(), ["export.tar"]);
+}
+
+#[test]
+fn a_file_that_has_changed_does_not_go_on_where_another_was() {
+    let (server, _) = Cell::new(&HOPELESS).start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    folder.call(&server, SUBMIT);
+    server.asked();
+    folder.write("export.tar", vec![0; 3_500]);
+    let run = folder.call(&server, SUBMIT);
+    assert_eq!((run.code, server.asked().len()), (2, 0), "{}", run.err);
+    assert!(run.err.contains("begun with another"), "{}", run.err);
+    folder.write("export.tar", vec![0; 99]);
+    let run = folder.call(&server, &format!("submit export.tar --resume {UUID}"));
+    assert_eq!((run.code, server.asked().len()), (2, 1), "{}", run.err);
+    insta::assert_snapshot!(run.err);
+}
+
+#[test]
+fn a_sealed_file_goes_on_from_elsewhere() {
+    let (server, cell) = Cell::new(&HOPELESS).start();
+    let (here, elsewhere) = (Folder::new(), Folder::new());
+    here.write("export.tar", sealed());
+    elsewhere.write("export.tar", sealed());
+    here.call(&server, SUBMIT);
+    server.asked();
+    elsewhere.call(&server, &format!("submit export.tar --resume {UUID}")).done();
+    assert_eq!(cell.lock().unwrap().arrived(), sealed());
+    assert_eq!(sent(&server), "2 3 4");
+    assert_eq!(elsewhere.files(), ["export.tar"]);
+    // What was uploaded from elsewhere has arrived, and there is nothing left to do here.
+    here.call(&server, SUBMIT).done();
+    assert_eq!(here.files(), ["export.tar"]);
+}
+
+#[test]
+fn a_relocation_that_has_ended_waits_no_longer() {
+    let (server, cell) = Cell::new(&HOPELESS).start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    folder.call(&server, SUBMIT);
+    cell.lock().unwrap().has_failed = true;
+    let run = folder.call(&server, SUBMIT);
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.err);
+    assert_eq!(folder.files(), ["export.tar"], "the next run begins anew");
+}
+
+const EXPORT: &str = r#"[{"model": "sentry.option", "pk": 1, "fields": {"key": "a", "value": "ä"}}]"#;
+
+/// What a sealed file holds.
+fn opened(sealed: &[u8], private_key: &[u8]) -> String {
+    let key = PrivateKey::from_pem(private_key).unwrap();
+    let mut sealed = std::io::Cursor::new(sealed);
+    let layout = Layout::read(&mut sealed, u64::MAX).unwrap();
+    let wrapped = Envelope::read(&mut sealed, &layout).unwrap().wrapped_key;
+    let key = key.unwrap_key(&wrapped).unwrap();
+    let verified = Verified::check(&mut sealed, &layout, &key).unwrap();
+    std::io::read_to_string(verified.open(sealed, &key, 0).unwrap()).unwrap()
+}
+
+/// A cell whose key is in the folder, and a plain export beside it.
+fn with_plain_export(mut cell: Cell) -> (Server, Shared, Folder) {
+    let folder = Folder::new().with_keys();
+    folder.write("export.json", EXPORT);
+    cell.public_key = String::from_utf8(folder.read("public.pem")).unwrap();
+    let (server, cell) = cell.start();
+    (server, cell, folder)
+}
+
+const SUBMIT_PLAIN: &str = "submit export.json --owner ada --orgs acme";
+
+#[test]
+fn a_plain_file_is_sealed_for_the_cell() {
+    let (server, cell, folder) = with_plain_export(Cell::new(&[]));
+    let said = folder.call(&server, &format!("{SUBMIT_PLAIN} --json")).done();
+    assert_eq!(json(said.as_bytes())["uuid"], UUID);
+    let cell = cell.lock().unwrap();
+    assert_eq!(opened(&cell.arrived(), &folder.read("private.pem")), EXPORT);
+    assert_eq!(cell.created["fileName"], "export.json");
+    assert_eq!(folder.files(), ["export.json", "private.pem", "public.pem"]);
+}
+
+#[test]
+fn a_plain_file_goes_on_as_it_was_sealed() {
+    let (server, cell, folder) = with_plain_export(Cell::new(&HOPELESS));
+    assert_eq!(folder.call(&server, SUBMIT_PLAIN).code, 2);
+    // Of a run that was killed while it sealed.
+    folder.write("export.json.upload/.relocate-abc", "half of it");
+    assert_eq!(folder.call(&server, &format!("{SUBMIT_PLAIN} --watch")).code, 0);
+    let cell = cell.lock().unwrap();
+    assert_eq!(opened(&cell.arrived(), &folder.read("private.pem")), EXPORT);
+    assert_eq!(folder.files(), ["export.json", "private.pem", "public.pem"]);
+}
+
+#[test]
+fn a_sealed_copy_that_is_lost_cannot_go_on() {
+    let (server, _, folder) = with_plain_export(Cell::new(&HOPELESS));
+    folder.call(&server, &format!("{SUBMIT_PLAIN} --upload-folder kept"));
+    assert_eq!(folder.files(), ["export.json", "kept", "private.pem", "public.pem"]);
+    let run = folder.call(&server, &format!("submit export.json --resume {UUID}"));
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.err);
+    folder.call(&server, &format!("submit export.json --resume {UUID} --upload-folder kept")).done();
+}
+
+#[test]
+fn a_refused_relocation_leaves_nothing() {
+    let folder = Folder::new().with_keys();
+    folder.write("export.json", EXPORT);
+    let key = String::from_utf8(folder.read("public.pem")).unwrap();
+    let server = Server::start(move |_, mut exchange| match exchange.method.as_str() {
+        "GET" => exchange.answer(200, &json!({"public_key": key})),
+        _ => {
+            exchange.body();
+            exchange.answer(400, &problem(400, "unknown-owner", "There is no user with the owner's name."));
+        }
+    });
+    let run = folder.call(&server, SUBMIT_PLAIN);
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.err);
+    assert_eq!(folder.files(), ["export.json", "private.pem", "public.pem"]);
+}
+
+/// Interrupts an upload at its second part.
+fn interrupt(folder: &Folder, server: &Server, stalled: &Receiver<()>, line: &str) -> Output {
+    let mut command = folder.calling(server, line);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    stalled.recv().unwrap();
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn whoever_interrupts_an_upload_is_told_how_it_goes_on() {
+    let (stalled, is_stalled) = channel();
+    let mut cell = Cell::new(&[Trouble::Fine, Trouble::Stalls, Trouble::Stalls]);
+    cell.stalled = Some(stalled);
+    let (server, cell) = cell.start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    let run = Run::of(interrupt(&folder, &server, &is_stalled, SUBMIT));
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    insta::assert_snapshot!(run.err);
+    let run = Run::of(interrupt(&folder, &server, &is_stalled, &format!("{SUBMIT} --json")));
+    assert_eq!(json(run.err.as_bytes())["error"]["code"], "interrupted");
+    folder.call(&server, SUBMIT).done();
+    assert_eq!(cell.lock().unwrap().arrived(), sealed());
+}
+
+#[test]
+fn two_programs_do_not_upload_the_same_file() {
+    let (stalled, is_stalled) = channel();
+    let mut cell = Cell::new(&[Trouble::Stalls]);
+    cell.stalled = Some(stalled);
+    let (server, _) = cell.start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    let mut first = folder.calling(&server, SUBMIT).stderr(Stdio::null()).spawn().unwrap();
+    is_stalled.recv().unwrap();
+    let run = folder.call(&server, SUBMIT);
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.err);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    folder.call(&server, SUBMIT).done();
+}
+
+#[test]
+fn what_is_submitted_can_be_watched() {
+    let (server, _) = Cell::new(&[]).start();
+    let folder = Folder::new();
+    folder.write("export.tar", sealed());
+    let said = folder.call(&server, &format!("{SUBMIT} --watch --json")).done();
+    let lines: Vec<Value> = said.lines().map(|line| json(line.as_bytes())).collect();
+    assert_eq!(lines.len(), 1, "{said}");
+    assert_eq!(lines[0]["status"], "SUCCESS");
+}
