@@ -20,6 +20,8 @@ impl Audience for Json<'_> {
         Ok(())
     }
 
+    fn found(&mut self) {}
+
     fn wait(&mut self, time: Duration) -> Result<(), CliError> {
         std::thread::sleep(time);
         Ok(())

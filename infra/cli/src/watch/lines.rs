@@ -17,12 +17,11 @@ pub(super) struct Lines<'t> {
     terminal: &'t mut Terminal,
     last: Option<Record>,
     pace: Pace,
-    is_lost: bool,
 }
 
 impl<'t> Lines<'t> {
     pub(super) fn new(terminal: &'t mut Terminal) -> Self {
-        Self { terminal, last: None, pace: Pace::default(), is_lost: false }
+        Self { terminal, last: None, pace: Pace::default() }
     }
 
     fn line(&mut self, now: Timestamp, text: &str) -> Result<(), CliError> {
@@ -33,7 +32,6 @@ impl<'t> Lines<'t> {
 
 impl Audience for Lines<'_> {
     fn look(&mut self, record: &Record, now: Timestamp) -> Result<(), CliError> {
-        self.is_lost = false;
         self.pace.observe(record.progress.as_ref(), now);
         for text in changes(self.last.as_ref(), record, &self.pace) {
             self.line(now, &text)?;
@@ -43,13 +41,13 @@ impl Audience for Lines<'_> {
     }
 
     fn lost(&mut self, error: &ApiError) -> Result<(), CliError> {
-        if !std::mem::replace(&mut self.is_lost, true) {
-            let cause = causes(error).last().map(|cause| format!(": {cause}")).unwrap_or_default();
-            // Nobody may be listening there, and what matters goes to the stream for data.
-            let _ = writeln!(self.terminal.err(), "{error}{cause}; trying again");
-        }
+        let cause = causes(error).last().map(|cause| format!(": {cause}")).unwrap_or_default();
+        // Nobody may be listening there, and what matters goes to the stream for data.
+        let _ = writeln!(self.terminal.err(), "{error}{cause}; trying again");
         Ok(())
     }
+
+    fn found(&mut self) {}
 
     fn wait(&mut self, time: Duration) -> Result<(), CliError> {
         std::thread::sleep(time);

@@ -45,7 +45,6 @@ impl<'t> Live<'t> {
 
 impl Audience for Live<'_> {
     fn look(&mut self, record: &Record, now: Timestamp) -> Result<(), CliError> {
-        self.lost = None;
         self.timeline.observe(record);
         self.pace.observe(record.progress.as_ref(), now);
         self.record = Some(record.clone());
@@ -57,6 +56,10 @@ impl Audience for Live<'_> {
         self.lost = Some(error.to_string());
         self.show();
         Ok(())
+    }
+
+    fn found(&mut self) {
+        self.lost = None;
     }
 
     fn wait(&mut self, mut time: Duration) -> Result<(), CliError> {

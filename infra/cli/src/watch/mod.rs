@@ -36,6 +36,8 @@ trait Audience {
     fn look(&mut self, record: &Record, now: Timestamp) -> Result<(), CliError>;
     /// The connection is lost; it will be tried again.
     fn lost(&mut self, error: &ApiError) -> Result<(), CliError>;
+    /// The connection is there again.
+    fn found(&mut self);
     /// Time goes by until the next look.
     fn wait(&mut self, time: Duration) -> Result<(), CliError>;
     /// It was the last look.
@@ -87,7 +89,10 @@ impl Watch<'_> {
                     failures += 1;
                     audience.wait(self.patience.after_failures(failures))?;
                 }
-                answer => return Ok(answer?),
+                answer => {
+                    audience.found();
+                    return Ok(answer?);
+                }
             }
         }
     }

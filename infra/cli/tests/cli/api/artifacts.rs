@@ -50,7 +50,7 @@ fn a_small_file_comes_with_the_answer() {
     let folder = Folder::new();
     assert_eq!(folder.call(&server, &format!("artifact {UUID} out/ä?.json")).done(), CONTENT);
     assert_eq!(server.asked(), [format!("GET /api/0/relocations/{UUID}/artifacts/out/%C3%A4%3F.json")]);
-    assert_eq!(folder.call(&server, &read("--out here.json")).done(), "Wrote 8 bytes to here.json.\n");
+    assert_eq!(folder.call(&server, &read("--out here.json")).done(), "Wrote 7 bytes to here.json.\n");
     assert_eq!(folder.read("here.json"), CONTENT.as_bytes());
 }
 

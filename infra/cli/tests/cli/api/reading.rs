@@ -140,19 +140,9 @@ fn a_list_has_no_more_than_is_asked_for(
 #[test]
 fn words_are_searched_for_as_they_are() {
     let server = Server::answering(200, json!([]));
-    let folder = Folder::new();
-    let mut command = folder.calling(&server, "list --query");
-    // The last argument is the value of `--query` only if it comes right behind it.
-    command = folder.command([
-        "list",
-        "--query",
-        "a&b c",
-        "--endpoint",
-        &format!("{}/?tenant=1", server.endpoint()),
-        "--token",
-        "x",
-    ]);
-    assert_eq!(crate::support::Run::of(command.output().unwrap()).done(), "No relocations.\n");
+    let endpoint = format!("{}/?tenant=1", server.endpoint());
+    let line = ["list", "--query", "a&b c", "--endpoint", &endpoint, "--token", "x"];
+    assert_eq!(Folder::new().run_with(line).done(), "No relocations.\n");
     assert_eq!(server.asked(), ["GET /api/0/relocations/?per_page=100&query=a%26b+c&tenant=1"]);
 }
 
