@@ -77,8 +77,10 @@ impl Picture {
 
     /// Shows these lines in place of those before.
     pub(crate) fn show(&self, lines: String) {
-        self.0.set_message(lines);
-        self.0.tick();
+        if self.0.message() != lines {
+            self.0.set_message(lines);
+            self.0.tick();
+        }
     }
 
     /// Takes the lines away.

@@ -4,8 +4,23 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use textwrap::{Options, WordSplitter};
 
 use crate::error::CliError;
+
+/// The width of a terminal that everybody has.
+pub(crate) const COLUMNS: usize = 80;
+
+/// Breaks a text into lines that are indented below what it belongs to, without a line break at its end.
+pub(crate) fn wrapped(text: &str) -> String {
+    filled(text, "  ", "  ")
+}
+
+/// Breaks a text into lines, with something before the first and something before the others.
+pub(crate) fn filled(text: &str, first: &str, rest: &str) -> String {
+    let options = Options::new(COLUMNS).initial_indent(first).subsequent_indent(rest);
+    textwrap::fill(text, options.word_splitter(WordSplitter::NoHyphenation))
+}
 
 /// The two streams of a program, and how it is to speak.
 pub struct Terminal {

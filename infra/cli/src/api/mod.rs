@@ -21,7 +21,7 @@ pub(crate) use args::ApiArgs;
 pub(crate) use calls::Listing;
 pub(crate) use error::ApiError;
 pub(crate) use patience::Patience;
-pub(crate) use record::{Progress, Record};
+pub(crate) use record::Record;
 pub(crate) use upload::{Upload, UploadError};
 
 /// How long an answer of the API may take; its gateway gives up after half of it.

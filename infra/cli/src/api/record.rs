@@ -8,31 +8,15 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     json: Value,
-    /// What every record has.
+    /// What this program knows of it.
     pub(crate) view: RelocationView,
-    /// How far the latest task is, if it counts its rows.
-    pub(crate) progress: Option<Progress>,
-}
-
-/// How far a task is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Progress {
-    /// The task.
-    pub(crate) task: String,
-    /// Rows that are done.
-    pub(crate) rows_done: u64,
-    /// Rows there are, once that is known.
-    pub(crate) rows_total: Option<u64>,
 }
 
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Value::deserialize(deserializer)?;
         let view = RelocationView::deserialize(&json).map_err(serde::de::Error::custom)?;
-        // An API that is older or newer than this program may know no progress, or another one.
-        let progress = json.get("progress").and_then(|progress| Progress::deserialize(progress).ok());
-        Ok(Self { json, view, progress })
+        Ok(Self { json, view })
     }
 }
 

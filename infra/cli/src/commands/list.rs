@@ -7,7 +7,7 @@ use pipeline::kinds::Status;
 use crate::Exit;
 use crate::api::{ApiArgs, Listing, Record};
 use crate::error::CliError;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, wrapped};
 
 /// List relocations, from the newest to the oldest
 ///
@@ -77,7 +77,7 @@ impl<'t> List<'t> {
         let (uuid, status, step) = (view.uuid, view.status.name(), view.step.name());
         writeln!(out, "{uuid}  {status:<11}  {step:<14}  {}", view.date_added.strftime("%Y-%m-%d"))?;
         let owner = view.owner.as_ref().map(|owner| format!(" for {}", owner.username)).unwrap_or_default();
-        writeln!(out, "  {}{owner}", view.want_org_slugs.join(", "))
+        writeln!(out, "{}", wrapped(&format!("{}{owner}", view.want_org_slugs.join(", "))))
     }
 
     fn end(self) -> io::Result<()> {

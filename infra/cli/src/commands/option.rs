@@ -5,12 +5,11 @@ use std::fmt;
 use clap::Subcommand;
 use pipeline::api::{OptionView, OptionsView};
 use serde::Serialize;
-use textwrap::{Options, WordSplitter};
 
 use crate::Exit;
 use crate::api::ApiArgs;
 use crate::error::CliError;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, wrapped};
 
 /// Show or set the options of a cell
 #[derive(Debug, clap::Args)]
@@ -66,9 +65,6 @@ impl fmt::Display for One {
 #[serde(transparent)]
 struct All(OptionsView);
 
-/// The width of a terminal that everybody has.
-const COLUMNS: usize = 80;
-
 impl fmt::Display for All {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for option in &self.0.options {
@@ -79,9 +75,7 @@ impl fmt::Display for All {
                 (value, Some(_)) => value.to_owned(),
             };
             writeln!(out, "{}: {value}", option.name)?;
-            let indented = Options::new(COLUMNS).initial_indent("  ").subsequent_indent("  ");
-            let indented = indented.word_splitter(WordSplitter::NoHyphenation);
-            writeln!(out, "{}", textwrap::fill(&option.description, indented))?;
+            writeln!(out, "{}", wrapped(&option.description))?;
         }
         Ok(())
     }

@@ -6,19 +6,18 @@ use indicatif::HumanCount;
 use jiff::Timestamp;
 use pipeline::api::Person;
 use pipeline::kinds::Provenance;
+use pipeline::progress::Progress;
 use serde::Serialize;
-use textwrap::{Options, WordSplitter};
 
 use super::state::{failure, state};
 use crate::api::Record;
+use crate::terminal::filled;
 
 /// A record, line by line.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(crate) struct Details(pub(crate) Record);
 
-/// The width of a terminal that everybody has.
-const COLUMNS: usize = 80;
 /// How wide the names are, with the blanks around them.
 const NAMES: usize = 17;
 /// How many usernames are listed.
@@ -39,8 +38,8 @@ impl fmt::Display for Details {
                 &format!("{task}, attempt {} of {}", view.latest_task_attempts, task.attempts()),
             )?;
         }
-        if let Some(progress) = &self.0.progress {
-            line(out, "rows", &rows(progress.rows_done, progress.rows_total))?;
+        if let Some(progress) = &view.progress {
+            line(out, "rows", &rows(progress))?;
         }
         line(out, "organisations", &view.want_org_slugs.join(", "))?;
         if let Some(usernames) = &view.want_usernames {
@@ -69,11 +68,7 @@ impl fmt::Display for Details {
 fn line(out: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
     let first = format!("  {name:<width$}", width = NAMES - 2);
     let rest = " ".repeat(NAMES);
-    let options = Options::new(COLUMNS).initial_indent(&first).subsequent_indent(&rest);
-    for line in textwrap::wrap(value, options.word_splitter(WordSplitter::NoHyphenation)) {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
+    writeln!(out, "{}", filled(value, &first, &rest))
 }
 
 fn some_of(usernames: &[String]) -> String {
@@ -91,11 +86,8 @@ fn person(person: Option<&Person>) -> String {
 }
 
 /// Rows done, of rows there are.
-pub(crate) fn rows(done: u64, total: Option<u64>) -> String {
-    match total {
-        Some(total) => format!("{} of {} rows", HumanCount(done), HumanCount(total)),
-        None => format!("{} rows", HumanCount(done)),
-    }
+pub(crate) fn rows(progress: &Progress) -> String {
+    format!("{} of {} rows", HumanCount(progress.rows_done), HumanCount(progress.rows_total))
 }
 
 /// A time, to the second; it is UTC.

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pipeline::kinds::Status;
+use pipeline::api::RelocationView;
+use pipeline::kinds::{Status, Step};
+use pipeline::progress::Progress;
 use pipeline::task::OrderedTask;
 
 use super::Audience;
 use super::pace::Pace;
-use crate::api::{ApiError, Progress, Record};
+use crate::api::{ApiError, Record};
 use crate::error::{CliError, causes};
-use crate::relocation::failure;
+use crate::relocation::{failure, rows};
 use crate::terminal::Terminal;
 
 pub(super) struct Lines<'t> {
@@ -32,7 +34,7 @@ impl<'t> Lines<'t> {
 
 impl Audience for Lines<'_> {
     fn look(&mut self, record: &Record, now: Timestamp) -> Result<(), CliError> {
-        self.pace.observe(record.progress.as_ref(), now);
+        self.pace.observe(record.view.progress.as_ref());
         for text in changes(self.last.as_ref(), record, &self.pace) {
             self.line(now, &text)?;
         }
@@ -61,60 +63,76 @@ impl Audience for Lines<'_> {
 
 /// What is new, each thing in a line of its own and in the order in which it happened.
 fn changes(last: Option<&Record>, record: &Record, pace: &Pace) -> Vec<String> {
-    let before = last.map(|last| &last.view);
-    let now = &record.view;
-    let mut lines = Vec::new();
-
-    let is_paused = now.status == Status::Pause;
-    let visit = |view: &pipeline::api::RelocationView| {
-        // A task before which the relocation is paused has not begun.
-        let task = view.latest_task.filter(|_| view.status != Status::Pause);
-        task.map(|task| (task, view.latest_task_attempts))
-    };
-    if before.is_none() && now.latest_task.is_none() && now.status == Status::InProgress {
-        lines.push(step_line(now.step.name(), "waiting for the file"));
-    }
-    if before.is_some_and(|before| before.status == Status::Pause) && !is_paused && now.status.is_active() {
-        lines.push(step_line(now.step.name(), "goes on"));
-    }
-    if let Some(task) = now.latest_task {
-        let since = before.and_then(|before| before.latest_task);
-        // Tasks that came and went between two looks.
-        let skipped =
-            |earlier: &&OrderedTask| before.is_some() && since < Some(**earlier) && **earlier < task;
-        lines.extend(OrderedTask::ALL.iter().filter(skipped).map(|earlier| task_line(*earlier, 1, None)));
-        let progress = record.progress.as_ref().filter(|progress| progress.task == task.name());
-        let has_progressed = progress != last.and_then(|last| last.progress.as_ref()) && progress.is_some();
-        if !is_paused && (before.and_then(visit) != visit(now) || has_progressed) {
-            let rows = progress.map(|progress| rows_text(progress, pace));
-            lines.push(task_line(task, now.latest_task_attempts, rows));
-        }
-    }
+    let (last, now) = (last.map(|last| &last.view), &record.view);
+    let mut lines = tasks(last, now, pace);
     if now.status.is_active() {
-        let pause = (before.and_then(|before| before.scheduled_pause_at_step), now.scheduled_pause_at_step);
-        let cancel =
-            (before.and_then(|before| before.scheduled_cancel_at_step), now.scheduled_cancel_at_step);
-        for ((was, is), verb) in [(pause, "pause"), (cancel, "be cancelled")] {
-            match is {
-                Some(step) if was != is => lines.push(format!("will {verb} before {step}")),
-                None if was.is_some() && !is_paused => lines.push(format!("will no longer {verb}")),
-                _ => {}
-            }
-        }
+        lines.extend(schedule(last, now));
     }
-    if before.is_none_or(|before| before.status != now.status) {
-        match (now.status, &now.failure_reason) {
-            (Status::InProgress, _) => {}
-            (Status::Pause, _) => lines.push(format!("{} before {}", now.status, now.step)),
-            (Status::Failure, Some(reason)) => lines.push(format!("{}: {}", now.status, failure(reason))),
-            (Status::Failure | Status::Success, _) => lines.push(now.status.to_string()),
-        }
+    if last.is_none_or(|last| last.status != now.status) {
+        lines.extend(end(now));
     }
     lines
 }
 
-fn step_line(step: &str, text: &str) -> String {
-    format!("{step:<14}  {text}")
+/// The tasks that were begun, and how far the latest is.
+fn tasks(last: Option<&RelocationView>, now: &RelocationView, pace: &Pace) -> Vec<String> {
+    let Some(task) = now.latest_task else {
+        let waits = last.is_none() && now.status == Status::InProgress;
+        return waits.then(|| step_line(now.step, "waiting for the file")).into_iter().collect();
+    };
+    let mut lines = Vec::new();
+    if last.is_some_and(|last| last.status == Status::Pause) && now.status == Status::InProgress {
+        lines.push(step_line(now.step, "goes on"));
+    }
+    if let Some(last) = last {
+        // They came and went between two looks.
+        let skipped = |one: &&OrderedTask| last.latest_task < Some(**one) && **one < task;
+        lines.extend(OrderedTask::ALL.iter().filter(skipped).map(|skipped| task_line(*skipped, 1, None)));
+    }
+    let progress = now.progress.as_ref().filter(|progress| progress.task == task);
+    let has_progressed = progress.is_some() && progress != last.and_then(|last| last.progress.as_ref());
+    let is_new = visit(now).is_some() && last.and_then(visit) != visit(now);
+    if is_new || has_progressed {
+        lines.push(task_line(
+            task,
+            now.latest_task_attempts,
+            progress.map(|progress| rows_text(progress, pace)),
+        ));
+    }
+    lines
+}
+
+/// The latest task and its attempt. A task before which the relocation is paused has not begun.
+fn visit(view: &RelocationView) -> Option<(OrderedTask, u32)> {
+    let task = view.latest_task.filter(|_| view.status != Status::Pause)?;
+    Some((task, view.latest_task_attempts))
+}
+
+/// What was scheduled, or is so no longer.
+fn schedule(last: Option<&RelocationView>, now: &RelocationView) -> Vec<String> {
+    let pause = (last.and_then(|last| last.scheduled_pause_at_step), now.scheduled_pause_at_step);
+    let cancel = (last.and_then(|last| last.scheduled_cancel_at_step), now.scheduled_cancel_at_step);
+    let line = |((was, is), verb): ((Option<Step>, Option<Step>), &str)| match is {
+        Some(step) if was != is => Some(format!("will {verb} before {step}")),
+        // A pause that has come is told as such.
+        None if was.is_some() && now.status != Status::Pause => Some(format!("will no longer {verb}")),
+        _ => None,
+    };
+    [(pause, "pause"), (cancel, "be cancelled")].into_iter().filter_map(line).collect()
+}
+
+/// How it ended, or that it is paused.
+fn end(now: &RelocationView) -> Option<String> {
+    match (now.status, &now.failure_reason) {
+        (Status::InProgress, _) => None,
+        (Status::Pause, _) => Some(format!("{} before {}", now.status, now.step)),
+        (Status::Failure, Some(reason)) => Some(format!("{}: {}", now.status, failure(reason))),
+        (Status::Failure | Status::Success, _) => Some(now.status.to_string()),
+    }
+}
+
+fn step_line(step: Step, text: &str) -> String {
+    format!("{:<14}  {text}", step.name())
 }
 
 fn task_line(task: OrderedTask, attempts: u32, rows: Option<String>) -> String {
@@ -125,10 +143,10 @@ fn task_line(task: OrderedTask, attempts: u32, rows: Option<String>) -> String {
     if let Some(rows) = rows {
         text.push_str(&format!(": {rows}"));
     }
-    step_line(task.step().name(), &text)
+    step_line(task.step(), &text)
 }
 
 fn rows_text(progress: &Progress, pace: &Pace) -> String {
-    let rows = crate::relocation::rows(progress.rows_done, progress.rows_total);
+    let rows = rows(progress);
     pace.left().map_or_else(|| rows.clone(), |left| format!("{rows}, about {left} left"))
 }

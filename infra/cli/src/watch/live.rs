@@ -44,9 +44,9 @@ impl<'t> Live<'t> {
 }
 
 impl Audience for Live<'_> {
-    fn look(&mut self, record: &Record, now: Timestamp) -> Result<(), CliError> {
+    fn look(&mut self, record: &Record, _: Timestamp) -> Result<(), CliError> {
         self.timeline.observe(record);
-        self.pace.observe(record.progress.as_ref(), now);
+        self.pace.observe(record.view.progress.as_ref());
         self.record = Some(record.clone());
         self.show();
         Ok(())

@@ -4,32 +4,32 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-
-use crate::api::Progress;
+use pipeline::progress::Progress;
+use pipeline::task::OrderedTask;
 
 /// What was seen of a task's rows.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    task: String,
+    task: Option<OrderedTask>,
     first: Option<(u64, Timestamp)>,
     last: Option<(u64, Timestamp)>,
-    total: Option<u64>,
+    total: u64,
 }
 
 /// An estimate needs that much to go by.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 impl Pace {
-    /// So much is done now.
-    pub(super) fn observe(&mut self, progress: Option<&Progress>, now: Timestamp) {
+    /// So much is done now. The times are the record's, which know when that was so.
+    pub(super) fn observe(&mut self, progress: Option<&Progress>) {
         let Some(progress) = progress else {
             *self = Self::default();
             return;
         };
-        let seen = Some((progress.rows_done, now));
+        let seen = Some((progress.rows_done, progress.updated));
         // What begins anew has another pace.
-        if self.task != progress.task || self.last.is_none_or(|(done, _)| done > progress.rows_done) {
-            self.task.clone_from(&progress.task);
+        if self.task != Some(progress.task) || self.last.is_none_or(|(done, _)| done > progress.rows_done) {
+            self.task = Some(progress.task);
             self.first = seen;
         }
         self.last = seen;
@@ -41,7 +41,7 @@ impl Pace {
         let ((first, began), (done, now)) = (self.first?, self.last?);
         let took = between(began, now);
         let rows = done.checked_sub(first).filter(|rows| *rows > 0)?;
-        let left = self.total?.checked_sub(done).filter(|left| *left > 0)?;
+        let left = self.total.checked_sub(done).filter(|left| *left > 0)?;
         if took < SHORTEST {
             return None;
         }
@@ -75,31 +75,35 @@ impl fmt::Display for Span {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).expect("a time")
     }
 
-    fn progress(task: &str, done: u64, total: u64) -> Progress {
-        Progress { task: task.to_owned(), rows_done: done, rows_total: Some(total) }
+    fn progress(task: OrderedTask, rows_done: u64, second: i64) -> Progress {
+        Progress { task, rows_done, rows_total: 1_000, models: BTreeMap::new(), updated: at(second) }
     }
 
     #[test]
     fn the_rest_takes_as_long_as_what_was_done() {
+        use OrderedTask::{Importing, ValidatingPoll};
         let mut pace = Pace::default();
-        pace.observe(Some(&progress("importing", 100, 1_000)), at(0));
-        assert_eq!(pace.left(), None, "one look tells no pace");
-        pace.observe(Some(&progress("importing", 400, 1_000)), at(3));
-        assert_eq!(pace.left(), Some(Span(Duration::from_secs(6))));
-        pace.observe(Some(&progress("importing", 1_000, 1_000)), at(9));
-        assert_eq!(pace.left(), None, "nothing is left");
-        pace.observe(Some(&progress("importing", 10, 1_000)), at(12));
-        assert_eq!(pace.left(), None, "it began anew");
-        pace.observe(Some(&progress("importing", 20, 1_000)), at(11));
-        assert_eq!(pace.left(), None, "clocks may be set back");
-        pace.observe(None, at(20));
-        pace.observe(Some(&progress("validation-run", 20, 30)), at(30));
+        let mut after = |task, rows, second| {
+            pace.observe(Some(&progress(task, rows, second)));
+            pace.left().map(|Span(left)| left.as_secs())
+        };
+        assert_eq!(after(ValidatingPoll, 990, 0), None, "one look tells no pace");
+        assert_eq!(after(ValidatingPoll, 995, 10), Some(10));
+        assert_eq!(after(Importing, 100, 20), None, "another task has another pace");
+        assert_eq!(after(Importing, 400, 23), Some(6));
+        assert_eq!(after(Importing, 400, 23), Some(6), "a look at the same changes nothing");
+        assert_eq!(after(Importing, 1_000, 29), None, "nothing is left");
+        assert_eq!(after(Importing, 10, 32), None, "it began anew");
+        assert_eq!(after(Importing, 20, 31), None, "clocks may be set back");
+        pace.observe(None);
         assert_eq!(pace.left(), None);
     }
 

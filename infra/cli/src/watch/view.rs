@@ -5,15 +5,13 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use pipeline::api::RelocationView;
 use pipeline::task::OrderedTask;
-use textwrap::WordSplitter;
 
 use super::pace::{Pace, Span, between};
 use super::timeline::{Mark, Timeline, Took};
 use crate::api::Record;
 use crate::relocation::{failure, rows, state};
+use crate::terminal::{COLUMNS, wrapped};
 
-/// The width of a terminal that everybody has.
-pub(super) const COLUMNS: usize = 80;
 /// Where the names of tasks begin.
 const TASKS_AT: usize = 18;
 /// How wide the bar of rows is.
@@ -45,10 +43,7 @@ pub(super) fn draw(record: &Record, timeline: &Timeline, pace: &Pace, now: Times
     }
     let _ = write!(picture, "\n{}", capitalised(&state(view)));
     if let Some(reason) = &view.failure_reason {
-        let options = textwrap::Options::new(COLUMNS).initial_indent("  ").subsequent_indent("  ");
-        for line in textwrap::wrap(&failure(reason), options.word_splitter(WordSplitter::NoHyphenation)) {
-            let _ = write!(picture, "\n{line}");
-        }
+        let _ = write!(picture, "\n{}", wrapped(&failure(reason)));
     }
     picture
 }
@@ -89,16 +84,13 @@ fn precise(time: std::time::Duration) -> String {
 
 /// How far a task is, in a line below it.
 fn progress(record: &Record, task: OrderedTask, pace: &Pace) -> String {
-    let Some(progress) = record.progress.as_ref().filter(|progress| progress.task == task.name()) else {
+    let Some(progress) = record.view.progress.as_ref().filter(|progress| progress.task == task) else {
         return String::new();
     };
     let mut line = " ".repeat(TASKS_AT);
-    if let Some(total) = progress.rows_total.filter(|total| *total > 0) {
-        let full = progress.rows_done.min(total).saturating_mul(BAR) / total;
-        line.extend((0..BAR).map(|column| if column < full { '█' } else { '░' }));
-        line.push(' ');
-    }
-    line.push_str(&rows(progress.rows_done, progress.rows_total));
+    let full = progress.rows_done.saturating_mul(BAR).checked_div(progress.rows_total).unwrap_or(BAR);
+    line.extend((0..BAR).map(|column| if column < full { '█' } else { '░' }));
+    let _ = write!(line, " {}", rows(progress));
     if let Some(left) = pace.left() {
         let _ = write!(line, ", {left} left");
     }
@@ -155,7 +147,7 @@ mod tests {
         let (mut timeline, mut pace) = (Timeline::default(), Pace::default());
         for look in looks {
             timeline.observe(look);
-            pace.observe(look.progress.as_ref(), look.view.date_updated);
+            pace.observe(look.view.progress.as_ref());
         }
         let picture = looks
             .last()
@@ -166,7 +158,10 @@ mod tests {
     }
 
     fn importing(second: u64, rows: u64) -> Record {
-        let progress = json!({"task": "importing", "rowsDone": rows, "rowsTotal": 12_000, "models": {}});
+        let progress = json!({
+            "task": "importing", "rowsDone": rows, "rowsTotal": 12_000, "models": {},
+            "updated": format!("2026-11-20T09:00:{second:02}Z"),
+        });
         let scheduled = json!({
             "step": "IMPORTING", "latestTask": "importing", "latestTaskAttempts": 2, "progress": progress,
             "scheduledPauseAtStep": "NOTIFYING",

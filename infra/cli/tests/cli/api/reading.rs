@@ -29,7 +29,7 @@ fn a_relocation() {
         "creator": null,
         "importedUserIds": [1, 2],
         "importedOrgIds": [3],
-        "progress": {"task": "importing", "rowsDone": 1234, "rowsTotal": 56789, "models": {}},
+        "progress": {"task": "importing", "rowsDone": 1234, "rowsTotal": 56789, "models": {}, "updated": "2026-11-20T09:01:00Z"},
     }));
     insta::assert_snapshot!(shown(answer, "show UUID"));
 }

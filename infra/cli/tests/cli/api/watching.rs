@@ -39,8 +39,11 @@ fn changed(mut record: Value, changes: &Value) -> Value {
     record
 }
 
-fn importing(done: u64, attempts: u32) -> Look {
-    let progress = json!({"task": "importing", "rowsDone": done, "rowsTotal": 12_000, "models": {}});
+/// An import that is so far at 9 o'clock and so many seconds.
+fn importing(second: u64, done: u64, attempts: u32) -> Look {
+    let updated = format!("2026-11-20T09:00:{second:02}Z");
+    let progress =
+        json!({"task": "importing", "rowsDone": done, "rowsTotal": 12_000, "models": {}, "updated": updated});
     Record(changed(
         at("IMPORTING", "importing"),
         &json!({"progress": progress, "latestTaskAttempts": attempts}),
@@ -79,10 +82,10 @@ fn a_pipe_gets_a_line_for_each_change() {
         )),
         Record(changed(at("IMPORTING", "importing"), &paused)),
         Record(at("IMPORTING", "importing")),
-        importing(0, 1),
-        importing(4_000, 1),
-        importing(4_000, 2),
-        importing(12_000, 2),
+        importing(10, 0, 1),
+        importing(14, 4_000, 1),
+        importing(14, 4_000, 2),
+        importing(30, 12_000, 2),
         Record(changed(at("NOTIFYING", "notifying_users"), &json!({"scheduledCancelAtStep": "COMPLETED"}))),
         Record(at("NOTIFYING", "notifying_users")),
         success(),
@@ -149,7 +152,7 @@ fn a_token_that_expires_ends_it() {
 fn a_failure_ends_with_1() {
     let reason = json!({"code": "import-rejected", "detail": "Row 7 of sentry.team has no slug."});
     let failed = json!({"status": "FAILURE", "failureReason": reason, "latestTaskAttempts": 5});
-    let server = showing(vec![importing(10, 5), Record(changed(at("IMPORTING", "importing"), &failed))]);
+    let server = showing(vec![importing(10, 10, 5), Record(changed(at("IMPORTING", "importing"), &failed))]);
     let run = Folder::new().call(&server, &format!("watch {UUID}"));
     assert_eq!(run.code, 1);
     insta::assert_snapshot!(untimed(&run.out));
