@@ -27,7 +27,10 @@ impl fmt::Display for Up {
         writeln!(out, "account       {}", stack.account)?;
         writeln!(out, "API           {}", stack.api)?;
         writeln!(out, "staff token   {}", stack.staff_token)?;
-        writeln!(out, "\nStop it with `relocate down`.")
+        writeln!(out, "\nTo call its API with `relocate`, and to stop it:")?;
+        writeln!(out, "  export RELOCATE_ENDPOINT='{}'", stack.api_endpoint())?;
+        writeln!(out, "  export RELOCATE_TOKEN=$(relocate token)")?;
+        writeln!(out, "  relocate down")
     }
 }
 

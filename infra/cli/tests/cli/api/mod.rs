@@ -1,6 +1,7 @@
 //! The commands that speak with the API, against a server that plays it.
 
 mod artifacts;
+mod cell;
 mod reading;
 mod refusing;
 mod server;
