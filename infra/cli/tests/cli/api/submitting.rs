@@ -2,6 +2,7 @@
 
 use std::process::{Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use rstest::rstest;
 use seal::{Envelope, KeyUnwrapper, Layout, PrivateKey, Verified};
@@ -255,11 +256,14 @@ fn a_refused_relocation_leaves_nothing() {
     assert_eq!(folder.files(), ["export.json", "private.pem", "public.pem"]);
 }
 
+/// How long a test waits for what never comes if something is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Interrupts an upload at its second part.
 fn interrupt(folder: &Folder, server: &Server, stalled: &Receiver<()>, line: &str) -> Output {
     let mut command = folder.calling(server, line);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    stalled.recv().unwrap();
+    stalled.recv_timeout(PATIENCE).unwrap();
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     child.wait_with_output().unwrap()
@@ -291,7 +295,7 @@ fn two_programs_do_not_upload_the_same_file() {
     let folder = Folder::new();
     folder.write("export.tar", sealed());
     let mut first = folder.calling(&server, SUBMIT).stderr(Stdio::null()).spawn().unwrap();
-    is_stalled.recv().unwrap();
+    is_stalled.recv_timeout(PATIENCE).unwrap();
     let run = folder.call(&server, SUBMIT);
     assert_eq!(run.code, 2);
     insta::assert_snapshot!(run.err);
