@@ -62,7 +62,7 @@ impl JournalEntry {
 
 impl ImportPlan {
     /// Changes that this import makes, or a task that goes on with what it imported: its journal tells of those that
-    /// nothing else tells of.
+    /// nothing else tells of, and the revisions of rows that they insert are its own.
     pub fn transaction(
         &self,
         catalog: &Catalog,
@@ -70,6 +70,7 @@ impl ImportPlan {
         chunk: Option<ImportChunk>,
     ) -> Transaction {
         let journaled = |write: Write| {
+            let write = write.made_by(self.import);
             let model = &catalog.model(write.model()).name;
             if self.tells_of(model, &write)
                 || chunk.as_ref().is_some_and(|chunk| chunk.tells_of(model, &write))

@@ -37,6 +37,7 @@ impl Row {
 pub struct Stored {
     /// The row.
     pub row: Row,
-    /// Rises with every change; a write that was based on an older revision is refused.
+    /// Rises with every change; a write that was based on another revision is refused. No two rows that imports
+    /// inserted under one primary key, one after the other, have a revision in common.
     pub revision: u64,
 }

@@ -69,13 +69,18 @@ pub struct Write {
     deletes: bool,
     /// The import whose journal tells of the change.
     journal: Option<Uuid>,
+    /// The import that makes the change.
+    made_by: Option<Uuid>,
 }
+
+/// How many changes of a row an import leaves room for between its first revision and that of another import.
+const CHANGES: u64 = 1 << 16;
 
 impl Write {
     /// A new row; its primary key and unique values must be free.
     pub fn insert(model: &Model, row: Row) -> Self {
         let takes = UniqueKey::of(model, &row.fields);
-        Self { model: model.id, before: None, row, takes, deletes: false, journal: None }
+        Self { model: model.id, before: None, row, takes, deletes: false, journal: None, made_by: None }
     }
 
     /// Other fields for a row, under the same primary key. It must still be as it was read, and unique values
@@ -89,20 +94,27 @@ impl Write {
     /// must still be as it was read. Nothing is done about rows that refer to it.
     pub fn delete(model: &Model, before: Stored) -> Self {
         let row = before.row.clone();
-        Self { model: model.id, before: Some(before), row, takes: Vec::new(), deletes: true, journal: None }
+        Self { before: Some(before), takes: Vec::new(), deletes: true, ..Self::insert(model, row) }
     }
 
     /// The same change, to other fields.
     #[must_use]
     pub fn with_fields(self, model: &Model, fields: impl Into<Arc<Fields>>) -> Self {
         let row = Row::new(self.row.pk, fields);
-        Self { before: self.before, journal: self.journal, ..Self::insert(model, row) }
+        let Self { before, journal, made_by, .. } = self;
+        Self { before, journal, made_by, ..Self::insert(model, row) }
     }
 
     /// The same change, of which the journal of an import is to tell: an entry is written with it.
     #[must_use]
     pub fn journaled(self, import: Uuid) -> Self {
         Self { journal: Some(import), ..self }
+    }
+
+    /// The same change, made by an import: what it inserts is told from every row that was there before.
+    #[must_use]
+    pub fn made_by(self, import: Uuid) -> Self {
+        Self { made_by: Some(import), ..self }
     }
 
     /// The model of the row.
@@ -135,10 +147,23 @@ impl Write {
         &self.takes
     }
 
-    /// The revision that the row will have: each change is one more, and a row that others wrote begins with 0.
+    /// The revision that the row will have: each change is one more. A row that others wrote begins with 0, one that an
+    /// import inserts with a number of that import, so that who has read a row of the same primary key, which is gone
+    /// by now, does not take it for that one.
     pub fn revision(&self) -> u64 {
-        self.before.as_ref().map_or(1, |before| before.revision + 1)
+        match (&self.before, self.made_by) {
+            (Some(before), _) => before.revision + 1,
+            (None, Some(import)) => first_revision(import),
+            (None, None) => 1,
+        }
     }
+}
+
+/// Where the revisions of the rows begin that an import inserts: the last 12 hexadecimal digits of its uuid, which are
+/// random, and 4 digits that count changes.
+fn first_revision(import: Uuid) -> u64 {
+    let (_, low) = import.as_u64_pair();
+    low.wrapping_mul(CHANGES) + 1
 }
 
 /// A store of rows: one cell's, or control's. The contract suite says what each call

@@ -134,7 +134,8 @@ class _View:
             if value is not None and (leads_to := keys.get(name) or soft.get(name))
         }
         others = {name: self._value(value) for name, value in fields.items() if name not in words}
-        return words | others | {"(revision)": int(item.get("revision", 0))}
+        # In front of the last four hexadecimal digits stands which import inserted it.
+        return words | others | {"(revision)": int(item.get("revision", 0)) % 2**16}
 
     def uniques(self, tables: Tables) -> Iterator[str]:
         """Which rows hold which of their unique values."""

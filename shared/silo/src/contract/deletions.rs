@@ -1,10 +1,13 @@
 //! Rows that go leave nothing behind, and go only as they were read.
 
+use std::error::Error;
+
 use serde_json::json;
 
+use super::imports::plan;
 use super::support::{
-    NONE, Outcome, all_pks, all_privileged, all_referring, conflict, delete, ensure, ensure_eq, fill, insert,
-    is_there, model, organization, read, replace, row, transaction, write,
+    NONE, Outcome, all_pks, all_privileged, all_referring, conflict, delete, ensure, ensure_eq, fill, import,
+    insert, is_there, model, organization, read, replace, row, transaction, write,
 };
 use crate::{Conflict, Pk, Silo, Stored, Taken, UniqueKey, Write};
 
@@ -55,6 +58,37 @@ pub async fn deletes_only_what_was_read(silo: &impl Silo) -> Outcome {
     let gone = conflict(silo.write(&transaction([replace(model, &second, json!({ "slug": "x" }))])).await)?;
     ensure_eq!(gone, changed, "replacing what is gone");
     ensure!(!is_there(silo, model, 1).await?, "a row came back");
+    Ok(())
+}
+
+/// A row that an import inserts where another one was is not that row, even if it is equal: whoever has read the other
+/// neither changes nor deletes it.
+pub async fn what_an_import_inserts_anew_is_another_row(silo: &impl Silo) -> Outcome {
+    let (model, catalog) = (model(silo, "sentry.organization")?, silo.catalog());
+    let inserted_by = |number| {
+        let writes = vec![insert(model, organization(1, "one"))];
+        Ok::<_, Box<dyn Error + Send + Sync>>(plan(import(number), 1)?.transaction(catalog, writes, None))
+    };
+    fill(silo, model, [organization(1, "one")]).await?;
+    let mut before = read(silo, model, 1).await?;
+    for number in [1, 2] {
+        write(silo, [delete(model, &before)]).await?;
+        silo.write(&inserted_by(number)?).await?;
+        let again = read(silo, model, 1).await?;
+        ensure_eq!(again.row, before.row, "an equal row");
+        let changed = Conflict { changed: vec![0], ..Conflict::default() };
+        for stale in [delete(model, &before), replace(model, &before, json!({ "slug": "x" }))] {
+            ensure_eq!(conflict(silo.write(&transaction([stale])).await)?, changed, "of import {number}");
+        }
+        ensure_eq!(read(silo, model, 1).await?, again, "the row of import {number}");
+        // A change does not make it look like the one that comes after it either.
+        write(silo, [replace(model, &again, json!({ "slug": "one" }))]).await?;
+        let after = read(silo, model, 1).await?;
+        ensure!(after.revision > again.revision, "the revision did not rise");
+        write(silo, [replace(model, &after, serde_json::Value::Object(again.row.fields.as_ref().clone()))])
+            .await?;
+        before = read(silo, model, 1).await?;
+    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::{
     ChunkPosition, Filter, ImportChunk, ImportFlags, ImportPlan, PkRange, Silo, Transaction, WriteError,
 };
 
-fn plan(import: Uuid, seed: u8) -> Fallible<ImportPlan> {
+pub(super) fn plan(import: Uuid, seed: u8) -> Fallible<ImportPlan> {
     let ranges = [
         ("sentry.organization".to_owned(), PkRange { start: 1, rows: 20, automatic: 0 }),
         ("sentry.project".to_owned(), PkRange { start: 9_007_199_254_740_993, rows: 2, automatic: 4 }),

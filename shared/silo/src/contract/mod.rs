@@ -79,6 +79,7 @@ macro_rules! silo_contract {
             deletions {
                 deletes_a_row_whole
                 deletes_only_what_was_read
+                what_an_import_inserts_anew_is_another_row
                 deletes_everything_together_or_nothing
                 a_deleted_row_gives_its_values_up_afterwards
                 deletes_many_rows_at_once

@@ -216,7 +216,16 @@ pub(crate) fn race(
     requests: [&ImportRequest; 2],
     seed: usize,
 ) -> [ImportOutcome; 2] {
-    let wires = [Wire::slow(2 * seed), Wire::slow(2 * seed + 1)];
+    race_over(instance, file, requests, [Wire::slow(2 * seed), Wire::slow(2 * seed + 1)])
+}
+
+/// Both at once, each over its own wire.
+pub(crate) fn race_over(
+    instance: &Instance,
+    file: &[u8],
+    requests: [&ImportRequest; 2],
+    wires: [Wire; 2],
+) -> [ImportOutcome; 2] {
     let [first, second] = [0, 1].map(|run| insist(instance, &wires[run], file, requests[run]));
     let (first, second) = block_on(join(first, second));
     [first, second]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use silo::{Filter, ImportKind, Pk, Silo, UniqueKey, Write};
 use transfer::import::{DropReason, ImportError, ImportErrorKind, ImportRequest};
 
-use crate::exactly_once::{assert_replicated, assert_whole, chunks, race, without_numbers};
+use crate::exactly_once::{assert_replicated, assert_whole, chunks, race, race_over, without_numbers};
 use crate::registrations::assert_agreed;
 use crate::support::flaky::{Moment, Wire};
 use crate::support::full::{file_rows, hostile};
@@ -448,6 +448,32 @@ fn two_runs_of_one_import_clear_nothing_that_either_wrote() {
         race(&instance, &file, [&clearing(), &clearing()], seed);
         assert_eq!(without_pks(&instance), without_pks(&undisturbed), "seed {seed}");
         assert_eq!(chunks(&instance.cell, &clearing()).len(), chunks(&undisturbed.cell, &clearing()).len());
+        assert_agreed(&instance.cell, &instance.control, &clearing());
+    }
+}
+
+/// Projects keep their primary keys: a run that was held up may have read the project that another one has replaced by
+/// now by one with the same primary key.
+#[test]
+fn a_run_that_is_held_up_anywhere_clears_nothing_that_a_faster_one_wrote() {
+    let copied = || {
+        let instance = Instance::new();
+        instance.import(&file(file_rows()), &another(&request(Global), 2)).unwrap();
+        instance
+    };
+    let renamed = file_rows().into_iter().map(|row| match row["pk"].as_i64() {
+        Some(701) if row["model"] == "sentry.project" => with(row, json!({ "slug": "renamed" })),
+        _ => row,
+    });
+    let renamed = file(renamed);
+    let undisturbed = copied();
+    let wire = Wire::default();
+    undisturbed.import_over(&wire, &renamed, &clearing()).unwrap();
+    for call in 1..=wire.calls() {
+        let instance = copied();
+        let wires = [Wire::held_up_at(call), Wire::default()];
+        race_over(&instance, &renamed, [&clearing(), &clearing()], wires);
+        assert_eq!(without_pks(&instance), without_pks(&undisturbed), "call {call}");
         assert_agreed(&instance.cell, &instance.control, &clearing());
     }
 }

@@ -13,6 +13,9 @@ pub(crate) enum Moment {
     After,
 }
 
+/// More turns than any import takes.
+const LONG: usize = 10_000;
+
 /// What goes to both silos of an instance, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
@@ -22,6 +25,8 @@ pub(crate) struct Wire {
     is_dead: bool,
     /// Decides how long each call takes.
     seed: Option<usize>,
+    /// The call that everybody else overtakes.
+    held_up: Option<usize>,
     written: Mutex<Vec<Transaction>>,
 }
 
@@ -40,6 +45,11 @@ impl Wire {
     /// A wire on which calls take longer or shorter, so that runs side by side meet in other places.
     pub(crate) fn slow(seed: usize) -> Self {
         Self { seed: Some(seed), ..Self::default() }
+    }
+
+    /// A wire on which the call of this number takes so long that whoever else runs ends meanwhile.
+    pub(crate) fn held_up_at(call: usize) -> Self {
+        Self { held_up: Some(call), ..Self::default() }
     }
 
     /// How many calls went over it.
@@ -62,6 +72,9 @@ impl Intercept for Wire {
         if let Some(seed) = self.seed {
             let mixed = (number + seed * 7919).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
             give_way(mixed % 4).await;
+        }
+        if self.held_up == Some(number) {
+            give_way(LONG).await;
         }
         let lost = || StoreError::new(StoreErrorKind::Unavailable, format!("call {number}"));
         match self.cut {
