@@ -41,7 +41,7 @@ pub(super) struct BatchWriter<'a, S> {
     pub(super) silos: Silos<'a, S>,
     pub(super) context: ImportContext<'a>,
     pub(super) known: Known,
-    model: &'a Model,
+    pub(super) model: &'a Model,
 }
 
 impl<'a, S: Silo> BatchWriter<'a, S> {
@@ -74,7 +74,7 @@ impl<'a, S: Silo> BatchWriter<'a, S> {
                 Err(WriteError::Conflict(conflict)) if conflict.chunk_exists => {
                     let import = self.context.plan.import;
                     let chunk = chunks::of_faster_run(self.silos, import, model, position).await?;
-                    self.agree(model, &chunk).await?;
+                    self.agree(&chunk, candidates).await?;
                     return Ok(Written { chunk: Some(chunk), by: Writer::Faster });
                 }
                 Err(WriteError::Conflict(conflict)) => {
@@ -91,6 +91,18 @@ impl<'a, S: Silo> BatchWriter<'a, S> {
         }
         let action = format!("settling a batch of {} against a store that keeps changing", model.name);
         Err(failed(StoreError::new(StoreErrorKind::Contention, action)))
+    }
+
+    /// Answers with the chunk that an earlier run wrote, if it wrote one.
+    pub(super) async fn found(
+        mut self,
+        chunk: Option<ImportChunk>,
+        candidates: &[Candidate],
+    ) -> Result<Written, ImportError> {
+        if let Some(chunk) = &chunk {
+            self.agree(chunk, candidates).await?;
+        }
+        Ok(Written { chunk, by: Writer::Earlier })
     }
 
     fn chunk(&self, position: &ChunkPosition, settled: &Settled) -> ImportChunk {

@@ -221,7 +221,7 @@ impl<'a, S: Silo> Importer<'a, S> {
         let write = async move {
             let written = match earlier {
                 None if !candidates.is_empty() => writer.write(&position, &candidates).await,
-                chunk => Ok(Written { chunk, by: Writer::Earlier }),
+                chunk => writer.found(chunk, &candidates).await,
             };
             Pending { model, candidates, written }
         };

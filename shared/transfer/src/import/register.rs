@@ -5,6 +5,7 @@
 //! suffix. So the row, its registrations and its chunk agree as soon as the row is there; registrations have
 //! the primary keys of the plan, so that a run which resumes finds those of the one before it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use catalog::{Model, ModelId};
@@ -18,6 +19,8 @@ use super::batch_writer::{BatchWriter, SETTLE_ATTEMPTS_MAX};
 use super::context::ImportContext;
 use super::error::ImportError;
 use super::fields::Defaults;
+use super::row::Candidate;
+use super::settle::Settler;
 use super::store_error;
 
 impl<'a> ImportContext<'a> {
@@ -96,31 +99,75 @@ impl<S: Silo> BatchWriter<'_, S> {
         Ok(())
     }
 
-    /// Makes the registrations of a batch say what its rows say: a run that was overtaken by another run of
-    /// the same import may have registered other names after that one did.
-    pub(super) async fn agree(&mut self, model: &Model, chunk: &ImportChunk) -> Result<(), ImportError> {
+    /// Makes the registrations of a batch say what its rows say: a run that was overtaken by another run of the same
+    /// import may have registered other names after that one did, and died before it found out. What somebody else made
+    /// of a registration, no name that the import gives, stays.
+    pub(super) async fn agree(
+        &mut self,
+        chunk: &ImportChunk,
+        candidates: &[Candidate],
+    ) -> Result<(), ImportError> {
+        let model = self.model;
         if model.registered.is_empty() {
             return Ok(());
         }
+        let failed = |source| store_error(&model.name, source);
         let inserted = chunk.mapped.iter().filter(|row| row.kind == ImportKind::Inserted);
         let pks: Vec<Pk> = inserted.map(|row| row.pk).collect();
-        let rows =
-            self.silos.of(model).get(model, &pks).await.map_err(|source| store_error(&model.name, source))?;
-        let context = self.context;
-        let planned = context.pks();
-        let registrations: Vec<(ModelId, Row)> = rows
-            .into_iter()
-            .flatten()
-            .filter_map(|stored| Some((planned.ordinal(model, stored.row.pk)?, stored.row)))
-            .flat_map(|(ordinal, row)| context.registrations(model, ordinal, &row.fields))
-            .map(|(model, row)| (model.id, row))
+        let rows = self.silos.of(model).get(model, &pks).await.map_err(failed)?;
+        let rows: HashMap<Pk, Row> =
+            rows.into_iter().flatten().map(|stored| (stored.row.pk, stored.row)).collect();
+        let planned = self.context.pks();
+        let written: Vec<(&Candidate, &Fields)> = candidates
+            .iter()
+            .filter_map(|candidate| {
+                let row = rows.get(&planned.row(model, candidate.ordinal)?)?;
+                Some((candidate, row.fields.as_ref()))
+            })
             .collect();
         for _ in 0..SETTLE_ATTEMPTS_MAX {
+            self.read_registrations(&written).await.map_err(failed)?;
+            let registrations: Vec<(ModelId, Row)> =
+                written.iter().flat_map(|(candidate, fields)| self.outdated(candidate, fields)).collect();
             if self.register(&registrations).await? {
                 return Ok(());
             }
         }
         let action = format!("registering what the rows of {} are named", model.name);
-        Err(store_error(&model.name, StoreError::new(StoreErrorKind::Contention, action)))
+        Err(failed(StoreError::new(StoreErrorKind::Contention, action)))
+    }
+
+    async fn read_registrations(&mut self, rows: &[(&Candidate, &Fields)]) -> Result<(), StoreError> {
+        let mut pks: BTreeMap<ModelId, Vec<Pk>> = BTreeMap::new();
+        for (candidate, fields) in rows {
+            for (registered, row) in self.context.registrations(self.model, candidate.ordinal, fields) {
+                pks.entry(registered.id).or_default().push(row.pk);
+            }
+        }
+        for (registered, pks) in pks {
+            self.read_rows(self.context.catalog.model(registered), pks).await?;
+        }
+        Ok(())
+    }
+
+    /// The registrations of a row that know it by another of the names which it might have got.
+    fn outdated(&self, candidate: &Candidate, fields: &Fields) -> Vec<(ModelId, Row)> {
+        let of = |fields: &Fields| self.context.registrations(self.model, candidate.ordinal, fields);
+        let is_there = |(registered, row): &(&Model, Row)| {
+            self.known.rows.get(&(registered.id, row.pk)).is_some_and(|stored| stored.row == *row)
+        };
+        let current = of(fields);
+        if current.iter().all(is_there) {
+            return Vec::new();
+        }
+        let variants = Settler::new(self.context, self.model, &self.known).variants(candidate, fields);
+        let ours: Vec<(ModelId, Pk)> = variants
+            .iter()
+            .flat_map(of)
+            .filter(is_there)
+            .map(|(registered, row)| (registered.id, row.pk))
+            .collect();
+        let current = current.into_iter().map(|(registered, row)| (registered.id, row));
+        current.filter(|(registered, row)| ours.contains(&(*registered, row.pk))).collect()
     }
 }

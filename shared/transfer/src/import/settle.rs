@@ -305,27 +305,48 @@ impl<'a> Settler<'a> {
         })
     }
 
-    /// Gives the row's name its next suffix; the name that the file has, normalised, is what gets it.
+    /// Gives the row's name its next suffix.
     fn suffix(&self, arrival: &mut Arrival<'_>, field: &str) -> Result<(), RowProblem> {
-        let length_max = match self.model.field(field).map(|field| field.kind) {
-            Some(FieldKind::Text(Some(length_max))) => length_max,
-            _ => usize::MAX,
-        };
-        let is_slug = self.model.rules.iter().any(|rule| matches!(rule, Rule::Slug(slug) if slug == field));
-        let mut name = arrival.candidate.name.clone().unwrap_or_default();
-        if is_slug {
-            name = slugs::normalised(&name);
-        }
-        let random = self.random(arrival.candidate.ordinal);
         loop {
-            let suffixed = slugs::suffixed(&name, field, arrival.attempts, length_max, random)
+            let suffixed = self
+                .suffixed(arrival.candidate, field, arrival.attempts)
                 .ok_or_else(|| RowProblem::integrity(format!("no free `{field}` was found")))?;
             arrival.attempts += 1;
-            if !is_slug || !slugs::needs_suffix(self.context.catalog, &suffixed) {
+            if !self.is_slug(field) || !slugs::needs_suffix(self.context.catalog, &suffixed) {
                 arrival.change(self.model, |fields| drop(fields.insert(field.to_owned(), suffixed.into())));
                 return Ok(());
             }
         }
+    }
+
+    /// The name that the file has, normalised, with its suffix of this attempt; none when all are spent.
+    fn suffixed(&self, candidate: &Candidate, field: &str, attempt: u32) -> Option<String> {
+        let length_max = match self.model.field(field).map(|field| field.kind) {
+            Some(FieldKind::Text(Some(length_max))) => length_max,
+            _ => usize::MAX,
+        };
+        let mut name = candidate.name.clone().unwrap_or_default();
+        if self.is_slug(field) {
+            name = slugs::normalised(&name);
+        }
+        slugs::suffixed(&name, field, attempt, length_max, self.random(candidate.ordinal))
+    }
+
+    fn is_slug(&self, field: &str) -> bool {
+        self.model.rules.iter().any(|rule| matches!(rule, Rule::Slug(slug) if slug == field))
+    }
+
+    /// The fields that a row may have, given what is known or not: with every name that it may get.
+    pub(crate) fn variants(&self, candidate: &Candidate, fields: &Fields) -> Vec<Fields> {
+        let Some(field) = self.suffixed_field() else { return Vec::new() };
+        let own = candidate.fields.get(field).and_then(Value::as_str).map(str::to_owned);
+        let suffixed = (0..).map_while(|attempt| self.suffixed(candidate, field, attempt));
+        let named = |name: String| {
+            let mut fields = fields.clone();
+            fields.insert(field.to_owned(), name.into());
+            fields
+        };
+        own.into_iter().chain(suffixed).map(named).collect()
     }
 
     fn write(&mut self, arrival: Arrival<'_>) -> Result<(), RowProblem> {

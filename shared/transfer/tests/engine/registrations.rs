@@ -8,6 +8,7 @@ use silo::{ImportFlags, MemorySilo, Pk, Row, Silo, Silos};
 use transfer::import::{ImportOutcome, ImportRequest, Unwatched, import};
 
 use crate::support::flaky::{Wire, Wired, give_way};
+use crate::support::full::{file_rows, hostile};
 use crate::support::{HIDE, Instance, another, file, organization, request, request_with, row};
 
 fn reservation(organization: Pk, slug: &str) -> Value {
@@ -159,6 +160,29 @@ fn two_cells_never_give_out_the_same_slug() {
         for (cell, request) in cells.iter().zip(&requests) {
             assert_agreed(cell, &control, request);
         }
+    }
+}
+
+/// A run that a faster one overtakes may register other names than that one wrote, and die before it finds out.
+#[test]
+fn what_an_overtaken_run_registered_is_set_right_by_the_next_one() {
+    let file = file(file_rows());
+    let request = request(Organization);
+    let wire = Wire::default();
+    hostile().import_over(&wire, &file, &request).unwrap();
+    for (call, further) in (1..=wire.calls()).flat_map(|call| (1..=10).map(move |further| (call, further))) {
+        let instance = hostile();
+        let slow = Wire::held_up_at(call).and_dead_after(further);
+        let [cell, control] = [&instance.cell, &instance.control].map(|silo| Wired { silo, between: &slow });
+        let (mut slow_watch, mut watch) = (Unwatched, Unwatched);
+        let overtaken =
+            import(Silos { cell: &cell, control: &control }, file.as_slice(), &request, &mut slow_watch);
+        let faster = import(instance.silos(), file.as_slice(), &request, &mut watch);
+        let (_, faster) = block_on(join(overtaken, faster));
+        let Ok(faster) = faster else { continue };
+        let again = instance.import(&file, &request).unwrap();
+        assert_eq!(again.report, faster.report);
+        assert_agreed(&instance.cell, &instance.control, &request);
     }
 }
 

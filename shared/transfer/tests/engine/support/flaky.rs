@@ -52,6 +52,12 @@ impl Wire {
         Self { held_up: Some(call), ..Self::default() }
     }
 
+    /// The same wire, on which nothing goes through from some calls later on.
+    pub(crate) fn and_dead_after(self, calls: usize) -> Self {
+        let cut = self.held_up.unwrap_or_default() + calls;
+        Self { cut: Some((cut, Moment::Before)), is_dead: true, ..self }
+    }
+
     /// How many calls went over it.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
