@@ -8,8 +8,9 @@ use catalog::{Automatic, AutomaticValue, Catalog, Model, ModelId, Rule};
 use serde_json::Value;
 use silo::{Fields, Pk};
 
+use super::error::{ImportError, RowProblem};
 use super::pk_runs::PkRuns;
-use crate::rows::{ReadError, RowReader};
+use crate::rows::RowReader;
 
 /// What is known of a file beforehand; nothing of one whose rows get new primary keys.
 #[derive(Debug, Default)]
@@ -32,12 +33,23 @@ fn keeps(model: &Model) -> bool {
     model.rules.contains(&Rule::KeepPkInGlobal)
 }
 
+/// The highest primary key that a row may keep. All that are given away later lie behind it: half of them are left.
+const KEPT_PK_MAX: Pk = Pk::MAX / 2;
+
+fn check_kept(pk: Pk) -> Result<(), RowProblem> {
+    match pk {
+        ..1 => Err(RowProblem::validation("its primary key, which it keeps, is below 1")),
+        1..=KEPT_PK_MAX => Ok(()),
+        _ => Err(RowProblem::validation(format!("its primary key, which it keeps, is above {KEPT_PK_MAX}"))),
+    }
+}
+
 impl Foresight {
     /// Reads a file to its end.
     ///
     /// # Errors
-    /// The file cannot be read or is no array of rows.
-    pub(crate) fn read<R: Read>(catalog: &Catalog, rows: &mut RowReader<R>) -> Result<Self, ReadError> {
+    /// The file cannot be read or is no array of rows, or a row has a primary key that it cannot keep.
+    pub(crate) fn read<R: Read>(catalog: &Catalog, rows: &mut RowReader<R>) -> Result<Self, ImportError> {
         let mut foresight = Self::default();
         let mut makings: Vec<Making<'_>> =
             catalog.models().iter().flat_map(|maker| Making::of(catalog, maker)).collect();
@@ -47,6 +59,8 @@ impl Foresight {
             let Some(ordinal) = ordinals.get_mut(model.id.index()) else { continue };
             *ordinal += 1;
             if keeps(model) {
+                check_kept(outline.pk())
+                    .map_err(|problem| problem.at(&model.name, ordinal.unsigned_abs(), outline.pk()))?;
                 let kept = foresight.kept.entry(model.id).or_default();
                 kept.pks.insert(*ordinal, outline.pk(), ());
                 kept.ordinals.insert(outline.pk(), *ordinal, ());

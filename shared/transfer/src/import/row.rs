@@ -75,9 +75,6 @@ impl Preparer<'_> {
         if !seen.insert(row.pk, row.pk, ()) {
             return Err(RowProblem::integrity("another row of the file has the same primary key"));
         }
-        if row.pk < 1 && self.context.pks().keeps(model) {
-            return Err(RowProblem::validation("its primary key, which it keeps, is below 1"));
-        }
         let name = model.identifier.as_ref().and_then(|field| row.fields.get(field));
         let name = name.and_then(Value::as_str).map(str::to_owned);
         check_required(model, &row.fields)?;

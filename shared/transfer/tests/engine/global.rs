@@ -64,12 +64,23 @@ fn what_is_reserved_while_it_runs_lies_behind_kept_primary_keys() {
 
 #[test]
 fn a_primary_key_that_cannot_be_kept_is_named() {
-    for pk in [0, -1, Pk::MIN] {
+    for pk in [0, -1, Pk::MIN, Pk::MAX, Pk::MAX / 2 + 1] {
         let rows = [organization(1, "acme"), project(2, 1, "web"), project(pk, 1, "api")];
-        let error = Instance::new().fail(&request(Global), rows);
+        let instance = hostile();
+        let before = instance.state();
+        let error = instance.fail(&clearing(), rows.clone());
         assert_eq!(error.kind(), ImportErrorKind::ValidationError, "{error}");
         assert!(error.to_string().contains("at sentry.project row 2"), "{error}");
+        assert_eq!(instance.state(), before, "nothing was cleared for it");
+        Instance::new().fail(&request(Global), rows);
+        // Nor was any primary key set aside.
+        instance.run(&request(Organization), [organization(1, "acme"), project(2, 1, "web")]);
     }
+    let instance = Instance::new();
+    instance.run(&request(Global), [organization(1, "acme"), project(Pk::MAX / 2, 1, "web")]);
+    let later = ImportRequest { key: [8; 32], ..another(&request(Organization), 2) };
+    instance.run(&later, [organization(1, "later"), project(2, 1, "web")]);
+    assert_eq!(instance.rows("sentry.project")[1].pk, Pk::MAX / 2 + 1);
     Instance::new().run(&request(Organization), [organization(1, "acme"), project(-1, 1, "api")]);
 }
 
