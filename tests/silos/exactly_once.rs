@@ -1,7 +1,7 @@
 //! An import into DynamoDB that is broken off at any call, and taken up again, ends as if nothing had happened.
 //!
 //! `RELOCATE_TEST_FULL=1 tests/run --rust -k dynamodb` breaks it off before and after every call; otherwise a few calls are
-//! chosen by a seed, which is shown (`RELOCATE_TEST_SEED` chooses the same again).
+//! chosen by a seed (`RELOCATE_TEST_SEED` gives another).
 
 use std::sync::Arc;
 
@@ -18,6 +18,9 @@ use super::{IMPORT, State, export, instance, request, state_of, table};
 
 /// How many calls are broken off, unless all are.
 const SAMPLE: usize = 12;
+
+/// What chooses them, unless `RELOCATE_TEST_SEED` does: the same in every run of CI.
+const SEED: u64 = 4;
 
 /// An instance in DynamoDB whose every call may be broken off.
 struct Instance {
@@ -81,7 +84,7 @@ fn chosen(calls: usize) -> Vec<(usize, When)> {
         return all.collect();
     }
     let given = std::env::var("RELOCATE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = given.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let seed = given.unwrap_or(SEED);
     println!("RELOCATE_TEST_SEED={seed}");
     fastrand::Rng::with_seed(seed).choose_multiple(all, SAMPLE)
 }
@@ -93,8 +96,13 @@ async fn an_import_into_dynamodb_that_broke_off_at_any_call_resumes() {
     for (call, when) in chosen(calls) {
         let Some(instance) = Instance::new().await else { return };
         instance.breaker.fail_call(call, when);
-        let error = instance.import(&merging()).await.unwrap_err();
-        assert!(error.retryable(), "call {call} {when:?}: {error}");
+        match instance.import(&merging()).await {
+            Err(error) => assert!(error.retryable(), "call {call} {when:?}: {error}"),
+            // Batches that are written at once may meet in more ways than one, and each meeting is a call or two.
+            Ok(_) => {
+                assert!(instance.breaker.calls() < call, "call {call} {when:?} failed, and nobody noticed")
+            }
+        }
         let is_planned = instance.cell.plan(IMPORT).await.unwrap().is_some();
         instance.breaker.reset();
         let resumed = instance.import(&merging()).await.unwrap();
