@@ -19,9 +19,9 @@ use pipeline::transition::admin::{self, Refused};
 use crate::body::step_of;
 use crate::{Api, Caller, Refusal, World};
 
-/// How often a change is decided anew because the record changed meanwhile: as often as a run, which commits a few
-/// times a second at most, and a handful of others could come first.
-const TRIES: u32 = 16;
+/// How often a change is decided anew because the record changed meanwhile. Whenever that happens somebody else got
+/// further, and so many do not ask at once.
+const TRIES: u32 = 40;
 
 /// Pauses before `atStep`, or before the next step.
 pub(crate) async fn pause<W: World>(
