@@ -21,6 +21,7 @@ mod rehearsal;
 mod relocation;
 mod reporting;
 mod submit;
+mod targets;
 mod terminal;
 mod watch;
 

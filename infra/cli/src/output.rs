@@ -1,6 +1,6 @@
 //! Files that commands write.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Display, Path, PathBuf};
 
@@ -22,6 +22,11 @@ pub(crate) const TEMPORARY: &str = ".relocate-";
 enum Sink<'t> {
     /// The stream for data.
     Terminal(&'t mut (dyn Write + Send)),
+    /// A file.
+    File(FileSink),
+}
+
+enum FileSink {
     /// What is there to be written to and must not be replaced, such as `/dev/null`.
     Special(BufWriter<File>),
     /// A file in the target's folder that takes the target's name in the end.
@@ -38,17 +43,72 @@ pub(crate) fn name(path: &Path) -> Display<'_> {
     if is_terminal(path) { Path::new("standard output").display() } else { path.display() }
 }
 
+/// A place that can be written to, before there is anything to write.
+pub(crate) struct Place {
+    name: PathBuf,
+    /// None for the terminal's stream, which is borrowed when it is written to.
+    file: Option<FileSink>,
+}
+
+impl Place {
+    /// Finds out whether a file can be written; `-` is standard output.
+    pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
+        let name = path.to_owned();
+        if is_terminal(path) {
+            return Ok(Self { name, file: None });
+        }
+        match FileSink::open(path) {
+            Ok(file) => Ok(Self { name, file: Some(file) }),
+            Err(source) => Err(CliError::Write { path: name, source }),
+        }
+    }
+
+    /// Takes away what stands there from before, lest it be taken for what this command did not come to write.
+    pub(crate) fn cleared(self) -> Result<Self, CliError> {
+        if let Some(FileSink::Temporary { target, .. }) = &self.file
+            && let Err(source) = fs::remove_file(target)
+            && source.kind() != io::ErrorKind::NotFound
+        {
+            return Err(CliError::Write { path: self.name, source });
+        }
+        Ok(self)
+    }
+
+    /// What its file is called.
+    pub(crate) fn name(&self) -> &Path {
+        &self.name
+    }
+
+    /// Begins to write to it.
+    pub(crate) fn output(self, terminal: &mut Terminal) -> Output<'_> {
+        let sink = match self.file {
+            Some(file) => Sink::File(file),
+            None => Sink::Terminal(terminal.out()),
+        };
+        Output { name: self.name, sink }
+    }
+
+    /// Writes something small at once.
+    pub(crate) fn write(
+        self,
+        terminal: &mut Terminal,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), CliError> {
+        let mut output = self.output(terminal);
+        content(&mut output).map_err(|source| failed(&output.name, source))?;
+        output.finish()
+    }
+}
+
 impl<'t> Output<'t> {
     /// Begins to write to a file; `-` is standard output.
     pub(crate) fn create(path: &Path, terminal: &'t mut Terminal) -> Result<Self, CliError> {
-        let name = path.to_owned();
-        if is_terminal(path) {
-            return Ok(Self { name, sink: Sink::Terminal(terminal.out()) });
-        }
-        match Sink::open(path) {
-            Ok(sink) => Ok(Self { name, sink }),
-            Err(source) => Err(CliError::Write { path: name, source }),
-        }
+        Ok(Place::open(path)?.output(terminal))
+    }
+
+    /// What its file is called.
+    pub(crate) fn name(&self) -> &Path {
+        &self.name
     }
 
     /// Makes what was written last.
@@ -66,7 +126,7 @@ pub(crate) fn failed(name: &Path, source: io::Error) -> CliError {
     }
 }
 
-impl Sink<'_> {
+impl FileSink {
     fn open(path: &Path) -> io::Result<Self> {
         // A link stays one: what it leads to is replaced.
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -79,10 +139,17 @@ impl Sink<'_> {
         Ok(Self::Temporary { file, target })
     }
 
-    fn finish(mut self) -> io::Result<()> {
-        self.flush()?;
+    fn writer(&mut self) -> &mut dyn Write {
         match self {
-            Self::Terminal(_) | Self::Special(_) => Ok(()),
+            Self::Special(file) => file,
+            Self::Temporary { file, .. } => file,
+        }
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.writer().flush()?;
+        match self {
+            Self::Special(_) => Ok(()),
             Self::Temporary { file, target } => {
                 let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
                 file.as_file().sync_all()?;
@@ -92,31 +159,29 @@ impl Sink<'_> {
     }
 }
 
-impl Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl Sink<'_> {
+    fn writer(&mut self) -> &mut dyn Write {
         match self {
-            Self::Terminal(stream) => stream.write(bytes),
-            Self::Special(file) => file.write(bytes),
-            Self::Temporary { file, .. } => file.write(bytes),
+            Self::Terminal(stream) => stream,
+            Self::File(file) => file.writer(),
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn finish(self) -> io::Result<()> {
         match self {
             Self::Terminal(stream) => stream.flush(),
-            Self::Special(file) => file.flush(),
-            Self::Temporary { file, .. } => file.flush(),
+            Self::File(file) => file.finish(),
         }
     }
 }
 
 impl Write for Output<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.sink.write(bytes)
+        self.sink.writer().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
+        self.sink.writer().flush()
     }
 }
 
@@ -126,9 +191,7 @@ pub(crate) fn write_file(
     terminal: &mut Terminal,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), CliError> {
-    let mut output = Output::create(path, terminal)?;
-    content(&mut output).map_err(|source| failed(path, source))?;
-    output.finish()
+    Place::open(path)?.write(terminal, content)
 }
 
 /// Writes a small file of the program's own at once.
@@ -136,7 +199,7 @@ pub(crate) fn persist_file(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut sink = Sink::open(path)?;
-    content(&mut sink)?;
-    sink.finish()
+    let mut file = FileSink::open(path)?;
+    content(file.writer())?;
+    file.finish()
 }

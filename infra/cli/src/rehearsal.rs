@@ -76,9 +76,10 @@ impl Rehearsal {
     }
 
     /// Writes the whole state as a global export; answers with the number of rows.
-    pub(crate) fn save(&self, path: &Path, terminal: &mut Terminal) -> Result<u64, CliError> {
+    pub(crate) fn save(&self, output: Output<'_>) -> Result<u64, CliError> {
         let request = ExportRequest { scope: ImportScope::Global, filter: Filter::All };
-        self.export(&request, None, path, path, terminal)
+        let source = output.name().to_owned();
+        self.export(&request, None, &source, output)
     }
 
     /// Exports into a file, by way of a checkpoint if there is one. `source` is what the state is called when it
@@ -88,16 +89,15 @@ impl Rehearsal {
         request: &ExportRequest,
         checkpoint: Option<&Folder>,
         source: &Path,
-        path: &Path,
-        terminal: &mut Terminal,
+        output: Output<'_>,
     ) -> Result<u64, CliError> {
-        let output = Output::create(path, terminal)?;
+        let path = output.name().to_owned();
         let exported = match checkpoint {
             None => block_on(export(self.silos(), request, output)),
             Some(folder) => block_on(export_resumable(self.silos(), request, folder, output)),
         };
         let (output, rows) = exported.map_err(|error| match (error, checkpoint) {
-            (ExportError::Write(error), _) => output::failed(path, error),
+            (ExportError::Write(error), _) => output::failed(&path, error),
             (
                 error @ (ExportError::Checkpoint { .. }
                 | ExportError::Damaged { .. }

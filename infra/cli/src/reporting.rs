@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use transfer::import::PkMap;
 
 use crate::error::CliError;
-use crate::output::{self, write_file};
+use crate::output::{self, Place};
 use crate::terminal::Terminal;
 
 /// A form of the report.
@@ -39,19 +39,38 @@ pub(crate) struct ReportArgs {
 }
 
 impl ReportArgs {
+    /// The file that the report goes to, if it goes to one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.report.as_deref()
+    }
+
+    /// Sees to it that the forms which are asked for go together.
+    ///
+    /// # Errors
+    /// What goes to standard output would have to be in two forms.
+    pub(crate) fn check(&self, terminal: &Terminal) -> Result<(), CliError> {
+        let is_other = self.format.is_some_and(|format| format != Format::Json);
+        if terminal.is_json() && is_other && self.path().is_none_or(output::is_terminal) {
+            let why = "--json answers in JSON; for a report in another --format, name its file with --report";
+            return Err(CliError::Usage(why.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Writes the report to its file; and tells it on the stream for data, or beside it when data went there. A
     /// report that goes to the stream itself is not told twice.
     pub(crate) fn tell(
         &self,
         report: Report<'_>,
         pk_map: &PkMap,
-        data_went_out: bool,
+        (place, data_went_out): (Option<Place>, bool),
         terminal: &mut Terminal,
     ) -> Result<(), CliError> {
-        if let Some(path) = &self.report {
-            let format = self.format_of(path, terminal);
-            write_file(path, terminal, |sink: &mut dyn Write| self.write(report, format, pk_map, sink))?;
-            if output::is_terminal(path) {
+        if let Some(place) = place {
+            let goes_out = output::is_terminal(place.name());
+            let format = self.format_of(place.name(), terminal);
+            place.write(terminal, |sink: &mut dyn Write| self.write(report, format, pk_map, sink))?;
+            if goes_out {
                 return Ok(());
             }
         } else if let Some(format) = self.format.filter(|_| !terminal.is_json()) {

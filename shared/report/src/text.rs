@@ -79,7 +79,7 @@ impl Text<'_> {
         for row in shown {
             item(out, "  ", &tell(row))?;
         }
-        and_more(out, "  ", more, "row")
+        and_more(out, more, "row", "")
     }
 
     fn dropped(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,7 +107,7 @@ impl Text<'_> {
             item(out, "  ", &format!("... and {causes}, of {rows}"))?;
         }
         let listed: u64 = causes.iter().map(|cause: &Cause<'_>| cause.rows).sum();
-        and_more(out, "  ", total.saturating_sub(listed), "row, not listed one by one")
+        and_more(out, total.saturating_sub(listed), "row", ", not listed one by one")
     }
 
     fn group(&self, out: &mut fmt::Formatter<'_>, group: &Group<'_>) -> fmt::Result {
@@ -133,7 +133,7 @@ impl Text<'_> {
             for (name, rows) in counts.iter().take(shown) {
                 item(out, &format!("{:>9}  ", grouped(*rows)), &visible(name))?;
             }
-            and_more(out, "  ", (counts.len() - shown) as u64, what.trim_end_matches('s'))?;
+            and_more(out, (counts.len() - shown) as u64, what.trim_end_matches('s'), "")?;
         }
         Ok(())
     }
@@ -192,9 +192,9 @@ fn wrapped(out: &mut fmt::Formatter<'_>, text: &str, options: Options<'_>) -> fm
     Ok(())
 }
 
-fn and_more(out: &mut fmt::Formatter<'_>, lead: &str, more: u64, noun: &str) -> fmt::Result {
+fn and_more(out: &mut fmt::Formatter<'_>, more: u64, noun: &str, suffix: &str) -> fmt::Result {
     if more == 0 {
         return Ok(());
     }
-    writeln!(out, "{lead}... and {} more {noun}{}", grouped(more), if more == 1 { "" } else { "s" })
+    writeln!(out, "  ... and {}{suffix}", counted(more, &format!("more {noun}")))
 }

@@ -14,8 +14,9 @@ use crate::catalogue::CatalogArg;
 use crate::error::CliError;
 use crate::input::Input;
 use crate::keys::PrivateKeyArg;
-use crate::output::write_file;
+use crate::output::{is_terminal, write_file};
 use crate::progress::Progress;
+use crate::targets::Targets;
 use crate::terminal::Terminal;
 
 /// Compare two exports, before and after, and say what an import must not have changed
@@ -50,6 +51,9 @@ impl fmt::Display for Compared<'_> {
 }
 
 pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    let findings_file = args.findings_file.as_deref();
+    let inputs = Targets::default().reads(args.left.as_path()).reads(args.right.as_path());
+    inputs.writes("--findings-file", findings_file).check()?;
     let catalog = models.read()?;
     let left = Input::open(&args.left, &args.key, terminal)?;
     let right = Input::open(&args.right, &args.key, terminal)?;
@@ -57,10 +61,10 @@ pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> 
     let reader = |input: &Input| Ok::<_, CliError>(RowReader::new(progress.watch(input.read()?)));
     let findings = compare(&catalog, reader(&left)?, reader(&right)?)?;
     drop(progress);
-    if let Some(path) = &args.findings_file {
+    if let Some(path) = findings_file {
         write_findings(path, &findings, terminal)?;
     }
-    terminal.report(&Compared(&findings), false)?;
+    terminal.report(&Compared(&findings), findings_file.is_some_and(is_terminal))?;
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
 

@@ -15,8 +15,9 @@ use crate::error::CliError;
 use crate::filter::{FilterArgs, ScopeArg};
 use crate::input::{Input, Source};
 use crate::keys::{PrivateKeyArg, read_public_key};
-use crate::output;
+use crate::output::{self, Output};
 use crate::rehearsal::Rehearsal;
+use crate::targets::Targets;
 use crate::terminal::Terminal;
 
 /// Export from the state of an instance, as a live cell would
@@ -62,19 +63,30 @@ impl fmt::Display for Exported<'_> {
 }
 
 pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    Targets::default().reads(args.from.as_path()).writes("--out", args.out.as_path()).check()?;
     let request = ExportRequest { scope: args.scope.into(), filter: args.filter.read()? };
     let public_key = args.public_key.as_deref().map(read_public_key).transpose()?;
     let checkpoint = args.checkpoints.as_deref().map(Folder::open).transpose()?;
     let rehearsal =
         Rehearsal::load(models.read()?, &Input::open(&args.from, &args.key, terminal)?, terminal)?;
     let rows = match &public_key {
-        None => rehearsal.export(&request, checkpoint.as_ref(), &args.from, &args.out, terminal)?,
+        None => rehearsal.export(
+            &request,
+            checkpoint.as_ref(),
+            &args.from,
+            Output::create(&args.out, terminal)?,
+        )?,
         Some(key) => {
             // A sealed file begins with its size, which is known only when all of it was written.
             let unsealed =
                 tempfile::Builder::new().prefix(".relocate-").tempfile().map(|file| file.into_temp_path());
             let unsealed = unsealed.map_err(|source| output::failed(&args.out, source))?;
-            let rows = rehearsal.export(&request, checkpoint.as_ref(), &args.from, &unsealed, terminal)?;
+            let rows = rehearsal.export(
+                &request,
+                checkpoint.as_ref(),
+                &args.from,
+                Output::create(&unsealed, terminal)?,
+            )?;
             seal(&Source::open(&unsealed)?, &args.out, key, terminal)?;
             rows
         }

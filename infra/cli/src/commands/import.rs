@@ -18,10 +18,11 @@ use crate::error::{CliError, causes};
 use crate::filter::{FilterArgs, ScopeArg};
 use crate::input::Input;
 use crate::keys::PrivateKeyArg;
-use crate::output;
+use crate::output::{self, Place};
 use crate::progress::Progress;
 use crate::rehearsal::Rehearsal;
 use crate::reporting::ReportArgs;
+use crate::targets::Targets;
 use crate::terminal::Terminal;
 
 /// Rehearse an import on this machine, and see what it would do to an instance
@@ -70,8 +71,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    targets(args).check()?;
+    args.report.check(terminal)?;
     let catalog = models.read()?;
     let request = request(args)?;
+    // Found out before the work: what cannot be written in the end. A report tells of this import or is not there.
+    let out = args.out.as_deref().map(Place::open).transpose()?;
+    let report_to = args.report.path().map(|path| Place::open(path)?.cleared()).transpose()?;
     let source = Input::open(&args.file, &args.key, terminal)?;
     let rehearsal = match &args.into {
         Some(base) => Rehearsal::load(catalog, &Input::open(base, &args.key, terminal)?, terminal)?,
@@ -85,16 +91,25 @@ pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> 
         write_findings(path, &findings, terminal)?;
     }
     let outcome = result.map_err(|source| CliError::Import { path: args.file.clone(), source })?;
-    if let Some(path) = &args.out {
-        rehearsal.save(path, terminal)?;
+    if let Some(out) = out {
+        rehearsal.save(out.output(terminal))?;
     }
     let base = args.into.as_deref().map(|path| output::name(path).to_string());
     let about = About::new(&outcome.plan, source.name().display().to_string(), base);
     let report = Report::new(rehearsal.catalog(), &about, &outcome.report);
     let data_went_out =
         [&args.out, &args.findings_file].into_iter().flatten().any(|path| output::is_terminal(path));
-    args.report.tell(report, &outcome.pk_map, data_went_out, terminal)?;
+    args.report.tell(report, &outcome.pk_map, (report_to, data_went_out), terminal)?;
     Ok(Exit::Done)
+}
+
+fn targets(args: &Args) -> Targets<'_> {
+    Targets::default()
+        .reads(args.file.as_path())
+        .reads(args.into.as_deref())
+        .writes("--out", args.out.as_deref())
+        .writes("--findings-file", args.findings_file.as_deref())
+        .writes("--report", args.report.path())
 }
 
 fn request(args: &Args) -> Result<ImportRequest, CliError> {

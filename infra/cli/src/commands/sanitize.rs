@@ -19,6 +19,7 @@ use crate::keys::PrivateKeyArg;
 use crate::left_out::LeftOut;
 use crate::output::{self, Output};
 use crate::progress::Progress;
+use crate::targets::Targets;
 use crate::terminal::Terminal;
 
 /// Replace the personal data in an export by look-alikes
@@ -26,6 +27,9 @@ use crate::terminal::Terminal;
 /// Names, addresses, secrets and dates are replaced; what was equal stays equal, what was well-formed stays
 /// well-formed, dates keep their order, and the result imports like the original. What the catalogue does not know
 /// is left out.
+///
+/// Dates that lie within two milliseconds of others cannot move without changing places with them, but all can move
+/// together, by `--days-offset`. The last day of the year 9999, which means never, stays.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The export, plain or sealed
@@ -59,11 +63,16 @@ impl fmt::Display for Sanitized<'_> {
         writeln!(out, "Wrote {rows} rows of {models} models to {}.", output::name(path))?;
         LeftOut { what: "Models that never relocate", counts: &report.excluded_models }.fmt(out)?;
         LeftOut { what: "Unknown models", counts: &report.unknown_models }.fmt(out)?;
-        LeftOut { what: "Unknown fields", counts: &report.unknown_fields }.fmt(out)
+        LeftOut { what: "Unknown fields", counts: &report.unknown_fields }.fmt(out)?;
+        match report.unmoved_dates {
+            0 => Ok(()),
+            dates => writeln!(out, "Dates that did not move: {}. See --help.", HumanCount(dates)),
+        }
     }
 }
 
 pub(crate) fn run(args: &Args, models: &CatalogArg, terminal: &mut Terminal) -> Result<Exit, CliError> {
+    Targets::default().reads(args.input.as_path()).writes("OUT", args.output.as_path()).check()?;
     let catalog = models.read()?;
     let key = args.seed.map_or_else(entropy::random, |seed| Ok(entropy::sanitize_key(seed)))?;
     let request = SanitizeRequest { key, days_offset: args.days_offset };

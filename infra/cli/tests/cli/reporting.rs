@@ -131,3 +131,62 @@ fn a_real_export_into_itself_is_told_in_every_form() {
     folder.run(&format!("{import} report.html")).done();
     assert!(folder.read("report.html").ends_with(b"</html>\n"));
 }
+
+#[rstest]
+#[case::one_file("import users export.json --out x.json --report x.json")]
+#[case::spelt_otherwise("import users export.json --out x.json --report ./x.json")]
+#[case::findings("import users export.json --findings-file x.json --out x.json")]
+#[case::the_base("import users export.json --into base.json --report base.json")]
+#[case::the_base_again("import users export.json --into base.json --out base.json")]
+#[case::the_export("import users export.json --out export.json")]
+#[case::a_link("import users export.json --into base.json --out link.json")]
+#[case::standard_output("import users export.json --out - --report -")]
+#[case::standard_output_too("import users export.json --out - --findings-file -")]
+#[case::an_export("export users --from base.json --out base.json")]
+#[case::a_look_alike("sanitize base.json base.json")]
+#[case::a_comparison("compare base.json export.json --findings-file export.json")]
+fn no_output_takes_the_place_of_an_input_or_of_another_output(#[case] line: &str) {
+    let folder = folder();
+    std::os::unix::fs::symlink(folder.path("base.json"), folder.path("link.json")).unwrap();
+    let files = ["base.json", "export.json"].map(|name| folder.read(name));
+    let run = folder.run(line);
+    assert_eq!((run.code, run.out.as_str()), (2, ""), "{}", run.err);
+    assert_eq!(files, ["base.json", "export.json"].map(|name| folder.read(name)));
+    assert_eq!(folder.files(), ["base.json", "export.json", "link.json"]);
+}
+
+#[test]
+fn what_takes_everything_may_take_several() {
+    folder().run("import users export.json --out /dev/null --report /dev/null").done();
+    let run = folder().run("compare base.json export.json --findings-file -");
+    assert!(json(run.out.as_bytes()).is_array(), "the findings alone: {}", run.out);
+}
+
+#[rstest]
+#[case("--report nowhere/report.json --out after.json")]
+#[case("--report report.json --out nowhere/after.json")]
+fn what_cannot_be_written_is_found_out_before_anything_is(#[case] flags: &str) {
+    let folder = folder();
+    let run = folder.run(&format!("{IMPORT} {flags}"));
+    assert_ne!(run.code, 0);
+    assert_eq!(folder.files(), ["base.json", "export.json"], "{}", run.err);
+}
+
+#[test]
+fn an_import_that_fails_leaves_no_report_of_another() {
+    let folder = folder();
+    folder.run(&format!("{IMPORT} --report report.txt")).done();
+    folder.write("bad.json", r#"[{"model": "sentry.user", "pk": 1, "fields": {}}]"#);
+    assert_eq!(folder.run("import users bad.json --report report.txt").code, 1);
+    assert_eq!(folder.files(), ["bad.json", "base.json", "export.json"]);
+}
+
+#[rstest]
+#[case::a_page("--format html", 2)]
+#[case::a_page_on_standard_output("--format html --report -", 2)]
+#[case::json_all_the_same("--format json", 0)]
+#[case::a_page_in_a_file("--format html --report page", 0)]
+fn json_and_another_form_do_not_go_to_one_place(#[case] flags: &str, #[case] code: i32) {
+    let run = folder().run(&format!("{IMPORT} --json {flags}"));
+    assert_eq!(run.code, code, "{}", run.err);
+}

@@ -108,10 +108,27 @@ fn what_is_left_out_is_named() {
     let expected = json!({
         "path": "out.json", "rows": 1, "models": { "sentry.organization": 1 },
         "excluded_models": { "sentry.lostpasswordhash": 1 }, "unknown_models": { "vendor.gadget": 1 },
-        "unknown_fields": { "sentry.organization.owner": 1 },
+        "unknown_fields": { "sentry.organization.owner": 1 }, "unmoved_dates": 0,
     });
     assert_eq!(told, expected);
     assert!(!String::from_utf8(folder.read("out.json")).unwrap().contains("Ann"));
+}
+
+#[test]
+fn dates_without_room_to_move_are_counted() {
+    let folder = Folder::new();
+    let user = |pk: u32, joined: &str| {
+        format!(
+            r#"{{"model": "sentry.user", "pk": {pk}, "fields": {{"username": "u{pk}", "date_joined": "{joined}"}}}}"#
+        )
+    };
+    let dates = ["2024-01-01T00:00:00.001Z", "2024-01-01T00:00:00.002Z", "9999-12-31T23:59:59.999Z"];
+    let users = (1..).zip(dates).map(|(pk, date)| user(pk, date)).collect::<Vec<_>>();
+    folder.write("in.json", format!("[{}]", users.join(",")));
+    let said = folder.run("sanitize in.json out.json").done();
+    assert!(said.ends_with("Dates that did not move: 3. See --help.\n"), "{said}");
+    let moved = folder.run("sanitize in.json out.json --days-offset 1").done();
+    assert!(moved.ends_with("Dates that did not move: 1. See --help.\n"), "never stays never: {moved}");
 }
 
 #[test]
