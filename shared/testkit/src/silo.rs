@@ -43,8 +43,9 @@ impl Intercept for Breaker {
         if when == Some(When::Before) {
             return Err(failure().into());
         }
-        let result = effect.await?;
-        if when == Some(When::After) { Err(failure().into()) } else { Ok(result) }
+        // An answer that refuses is lost like any other.
+        let answer = effect.await;
+        if when == Some(When::After) { Err(failure().into()) } else { answer }
     }
 }
 

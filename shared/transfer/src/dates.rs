@@ -5,11 +5,18 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// An instant as exports have it; one without an offset is UTC.
+///
+/// The last day of the year 9999, by which some mean "never", lies behind the last instant that can be held, and
+/// counts as that.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant);
     }
-    let local: DateTime = text.parse().ok()?;
+    let local: DateTime = text.trim_end_matches('Z').parse().ok()?;
+    let last = Timestamp::MAX.to_zoned(TimeZone::UTC).datetime();
+    if local > last {
+        return Some(Timestamp::MAX);
+    }
     local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
@@ -23,7 +30,7 @@ pub(crate) fn normalised(date: &str) -> Option<String> {
     if is_normal(date) {
         return None;
     }
-    instant(date).map(text)
+    instant(date).filter(|instant| *instant < Timestamp::MAX).map(text)
 }
 
 /// Whether the text has the form of [`text`] already, as most have: writing it anew would cost more than all
@@ -48,8 +55,20 @@ mod tests {
             ("2024-02-29T12:09:34.900+02:00", Some("2024-02-29T10:09:34.900Z")),
             ("2024-02-29 10:09:34", Some("2024-02-29T10:09:34.000Z")),
             ("yesterday", None),
+            ("9999-12-31T23:59:59Z", None),
         ] {
             assert_eq!(normalised(given).as_deref(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn the_last_day_that_has_a_date_is_one() {
+        for never in ["9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999999", "9999-12-31 00:00:00Z"] {
+            assert_eq!(instant(never), Some(Timestamp::MAX), "{never}");
+        }
+        assert!(instant("9999-12-29T23:59:59.999Z") < Some(Timestamp::MAX));
+        for no_date in ["10000-01-01T00:00:00Z", "2024-02-30T00:00:00Z", "Z", ""] {
+            assert_eq!(instant(no_date), None, "{no_date}");
         }
     }
 }

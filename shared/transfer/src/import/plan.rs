@@ -23,6 +23,8 @@ pub struct ImportRequest {
     pub filter: Filter,
     /// Whether an import in Global scope, which starts from empty tables, empties them; otherwise it refuses an
     /// instance that has rows. One that has begun never does so again.
+    /// They are emptied before the first row is checked, so that an import which then fails leaves the instance with
+    /// as much of the copy as came before: who cannot afford that rehearses it first.
     pub clear: bool,
     /// Tells one content of the file from another.
     pub source_version: String,

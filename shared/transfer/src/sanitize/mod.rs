@@ -73,9 +73,9 @@ pub fn sanitize<R: Read, W: Write>(
             report.leave_out(catalog, &row.model);
             continue;
         };
-        let (fields, unknown) = disguise.fields(ordinals.next(model, row.pk), treatments, &row.fields)?;
-        report.count(catalog, &model.name, &unknown);
-        writer.write(&row.model, row.pk, &fields).map_err(SanitizeError::Write)?;
+        let made = disguise.look_alike(ordinals.next(model, row.pk), treatments, &row.fields)?;
+        report.count(catalog, &model.name, &made);
+        writer.write(&row.model, row.pk, &made.fields).map_err(SanitizeError::Write)?;
     }
     Ok((writer.finish().map_err(SanitizeError::Write)?, report))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use catalog::Catalog;
 use serde::{Deserialize, Serialize};
 
+use super::row::LookAlike;
 use crate::import::count_unknown;
 
 /// Counts of what was written and of what was left out.
@@ -22,17 +23,21 @@ pub struct SanitizeReport {
     /// Fields that were left out because the catalogue does not know them, by model and field, with the number of
     /// rows that had them; as many.
     pub unknown_fields: BTreeMap<String, u64>,
+    /// Dates that are what they were: those that lie within two milliseconds of others, since all keep their order, and
+    /// those at the end of time.
+    pub unmoved_dates: u64,
 }
 
 impl SanitizeReport {
-    /// Counts a row that is written, and the names of its fields that are not.
-    pub(crate) fn count(&mut self, catalog: &Catalog, model: &str, unknown_fields: &[String]) {
+    /// Counts a row that is written, and what of it is not or not otherwise.
+    pub(crate) fn count(&mut self, catalog: &Catalog, model: &str, made: &LookAlike) {
         self.rows += 1;
+        self.unmoved_dates += made.unmoved_dates;
         match self.models.get_mut(model) {
             Some(rows) => *rows += 1,
             None => drop(self.models.insert(model.to_owned(), 1)),
         }
-        for field in unknown_fields.iter().filter(|field| !catalog.is_removed_field(model, field)) {
+        for field in made.unknown.iter().filter(|field| !catalog.is_removed_field(model, field)) {
             count_unknown(&mut self.unknown_fields, &format!("{model}.{field}"));
         }
     }

@@ -63,6 +63,16 @@ impl Position<'_> {
     }
 }
 
+/// A row's look-alike.
+pub(crate) struct LookAlike {
+    /// Its fields, in the order of the file.
+    pub(crate) fields: Fields,
+    /// The names of fields that its model does not have, which are left out.
+    pub(crate) unknown: Vec<String>,
+    /// How many of its dates are what they were.
+    pub(crate) unmoved_dates: u64,
+}
+
 /// What look-alikes are made with.
 pub(crate) struct Disguise<'a> {
     survey: &'a Survey,
@@ -77,25 +87,26 @@ impl<'a> Disguise<'a> {
         Self { survey, days_offset, replacer: Replacer::new(permutation.clone()), permutation }
     }
 
-    /// The fields of a look-alike, in their order, and the names of fields that the model does not have.
-    pub(crate) fn fields(
+    /// The look-alike of a row with these fields.
+    pub(crate) fn look_alike(
         &self,
         at: Position<'_>,
         treatments: &IndexMap<&str, Treatment>,
         given: &Fields,
-    ) -> Result<(Fields, Vec<String>), SanitizeError> {
-        let (mut fields, mut unknown) = (Fields::new(), Vec::new());
+    ) -> Result<LookAlike, SanitizeError> {
+        let (mut fields, mut unknown, mut unmoved_dates) = (Fields::new(), Vec::new(), 0);
         for (name, value) in given {
             match treatments.get(name.as_str()) {
                 None => unknown.push(name.clone()),
                 Some(_) if value.is_null() => drop(fields.insert(name.clone(), Value::Null)),
                 Some(treatment) => {
-                    let value = self.value(at, name, treatment, given, value)?;
-                    fields.insert(name.clone(), value);
+                    let made = self.value(at, name, treatment, given, value)?;
+                    unmoved_dates += u64::from(matches!(treatment, Treatment::Date) && made == *value);
+                    fields.insert(name.clone(), made);
                 }
             }
         }
-        Ok((fields, unknown))
+        Ok(LookAlike { fields, unknown, unmoved_dates })
     }
 
     fn value(

@@ -30,7 +30,8 @@ pub(crate) fn formed(form: Form, value: &Value) -> Result<&str, Expected> {
     }
 }
 
-/// The instant that a field holds, to the millisecond; none for an empty text.
+/// The instant that a field holds, to the millisecond; none for what moves nowhere: an empty text, or the end of time,
+/// by which some mean "never".
 pub(crate) fn date(value: &Value) -> Result<Option<Timestamp>, Expected> {
     const EXPECTED: Expected = "a date and time";
     let text = value.as_str().ok_or(EXPECTED)?;
@@ -38,6 +39,9 @@ pub(crate) fn date(value: &Value) -> Result<Option<Timestamp>, Expected> {
         return Ok(None);
     }
     let instant = dates::instant(text).ok_or(EXPECTED)?;
+    if instant == Timestamp::MAX {
+        return Ok(None);
+    }
     Timestamp::from_millisecond(instant.as_millisecond()).map(Some).map_err(|_| EXPECTED)
 }
 
