@@ -39,9 +39,20 @@ class Proxy:
         self._witness = witness
         self._rules = Rules()
         self._peaks: dict[str, int] = {}
+        # The loop alone does not keep a task whose caller is gone: it would be destroyed before its call is answered.
+        self._serving: set[asyncio.Task | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one connection, request after request."""
+        task = asyncio.current_task()
+        self._serving.add(task)
+        try:
+            await self._serve(reader, writer)
+        finally:
+            self._serving.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         caller: Caller | None = None
         looked = False
         with suppress(Closed, Cut, ConnectionError, asyncio.IncompleteReadError):
@@ -54,7 +65,6 @@ class Proxy:
                     writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 await self._one(head, caller, reader, writer)
                 await writer.drain()
-        writer.close()
 
     async def _one(
         self, head: Head, caller: Caller | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use catalog::ImportScope;
+use catalog::{Catalog, ImportScope};
 use pipeline::memory::When;
 use platform::DynamoSilo;
-use silo::{ImportFlags, Intercepted, Silo, Silos};
+use rstest::rstest;
+use silo::{ImportFlags, Intercepted, Silo, Silos, Traces, without_numbers};
 use testkit::Breaker;
 use transfer::import::{
     ImportError, ImportOutcome, ImportRequest, Proceed, Progress, Unwatched, Watch, import,
 };
 
-use super::{IMPORT, State, export, instance, request, state_of, table};
+use super::{IMPORT, Rows, State, export, instance, request, rows_of, state_of, table};
 
 /// How many calls are broken off, unless all are.
 const SAMPLE: usize = 12;
@@ -59,6 +60,16 @@ impl Instance {
         Box::pin(import(self.silos(), self.file.as_slice(), request, watch)).await
     }
 
+    /// The rows that would be there without the import, worked out from what it left.
+    async fn undone(&self) -> Rows {
+        let silo = async |silo: &Intercepted<_, _>| {
+            let traces = Traces::read(silo, IMPORT).await.unwrap();
+            traces.undone(silo).await.unwrap()
+        };
+        let (cell, control) = (silo(&self.cell).await, silo(&self.control).await);
+        rows_of(Silos { cell: &cell, control: &control }).await
+    }
+
     async fn state(&self, outcome: ImportOutcome) -> State {
         assert!(outcome.finished);
         Box::pin(state_of(self.silos(), outcome.report)).await
@@ -69,12 +80,40 @@ fn merging() -> ImportRequest {
     request(ImportScope::Organization, ImportFlags { merge_users: true, ..ImportFlags::default() })
 }
 
-/// The state that an undisturbed run leaves, and how many calls it makes.
-async fn undisturbed() -> Option<(State, usize)> {
-    let instance = Instance::new().await?;
-    let outcome = instance.import(&merging()).await.unwrap();
-    let calls = instance.breaker.calls();
-    Some((instance.state(outcome).await, calls))
+fn overwriting() -> ImportRequest {
+    request(ImportScope::Config, ImportFlags { overwrite_configs: true, ..ImportFlags::default() })
+}
+
+/// An undisturbed run of an import.
+struct Undisturbed {
+    /// The rows that were there.
+    before: Rows,
+    /// What it leaves.
+    after: State,
+    /// How many calls it makes.
+    calls: usize,
+}
+
+impl Undisturbed {
+    async fn of(request: &ImportRequest) -> Option<Self> {
+        let instance = Instance::new().await?;
+        let before = Box::pin(rows_of(instance.silos())).await;
+        instance.breaker.reset();
+        let outcome = instance.import(request).await.unwrap();
+        let calls = instance.breaker.calls();
+        Some(Self { before, after: instance.state(outcome).await, calls })
+    }
+
+    /// The same was written, by whichever primary keys; and without it the instance is what it was.
+    async fn assert_equal_but_for_numbers(&self, instance: &Instance, state: &State, when: &str) {
+        let catalog = Catalog::builtin();
+        let (found, wanted) =
+            (without_numbers(&catalog, &state.rows), without_numbers(&catalog, &self.after.rows));
+        assert_eq!(found, wanted, "{when}");
+        assert_eq!(state.report.models, self.after.report.models, "{when}");
+        assert_eq!(state.chunks.len(), self.after.chunks.len(), "{when}");
+        assert_eq!(instance.undone().await, self.before, "{when}");
+    }
 }
 
 /// Which calls are broken off, and when: all, or some by a seed.
@@ -89,42 +128,44 @@ fn chosen(calls: usize) -> Vec<(usize, When)> {
     fastrand::Rng::with_seed(seed).choose_multiple(all, SAMPLE)
 }
 
+#[rstest]
+#[case::merging(&merging())]
+#[case::overwriting(&overwriting())]
 #[tokio::test]
-async fn an_import_into_dynamodb_that_broke_off_at_any_call_resumes() {
-    let Some((expected, calls)) = undisturbed().await else { return };
-    assert!(calls > 100, "there is something to break off: {calls}");
-    for (call, when) in chosen(calls) {
+async fn an_import_into_dynamodb_that_broke_off_at_any_call_resumes(#[case] request: &ImportRequest) {
+    let Some(undisturbed) = Undisturbed::of(request).await else { return };
+    assert!(undisturbed.calls > 20, "there is something to break off: {}", undisturbed.calls);
+    for (call, when) in chosen(undisturbed.calls) {
         let Some(instance) = Instance::new().await else { return };
         instance.breaker.fail_call(call, when);
-        match instance.import(&merging()).await {
-            Err(error) => assert!(error.retryable(), "call {call} {when:?}: {error}"),
+        let when = format!("call {call} {when:?}");
+        match instance.import(request).await {
+            Err(error) => assert!(error.retryable(), "{when}: {error}"),
             // Batches that are written at once may meet in more ways than one, each of which is a call or two.
-            Ok(_) => {
-                assert!(instance.breaker.calls() < call, "call {call} {when:?} failed, and nobody noticed");
-            }
+            Ok(_) => assert!(instance.breaker.calls() < call, "{when} failed, and nobody noticed"),
         }
         let is_planned = instance.cell.plan(IMPORT).await.unwrap().is_some();
         instance.breaker.reset();
-        let resumed = instance.import(&merging()).await.unwrap();
+        let resumed = instance.import(request).await.unwrap();
         let state = instance.state(resumed).await;
         if is_planned {
-            assert_eq!(state, expected, "call {call} {when:?}");
-        } else {
-            // Primary keys that were reserved for nothing leave a gap.
-            let counts = |state: &State| state.rows.iter().map(|(_, rows)| rows.len()).collect::<Vec<_>>();
-            assert_eq!(counts(&state), counts(&expected), "call {call} {when:?}");
-            assert_eq!(state.report.models, expected.report.models, "call {call} {when:?}");
+            assert_eq!(state, undisturbed.after, "{when}");
         }
+        // Primary keys that were reserved for a plan that did not come to be leave a gap.
+        undisturbed.assert_equal_but_for_numbers(&instance, &state, &when).await;
     }
 }
 
+#[rstest]
+#[case::merging(&merging())]
+#[case::overwriting(&overwriting())]
 #[tokio::test]
-async fn two_runs_of_one_import_into_dynamodb_write_every_row_once() {
-    let Some((expected, _)) = undisturbed().await else { return };
+async fn two_runs_of_one_import_into_dynamodb_write_every_row_once(#[case] request: &ImportRequest) {
+    let Some(undisturbed) = Undisturbed::of(request).await else { return };
     let Some(instance) = Instance::new().await else { return };
     // The second may be told that the first has an item at this moment, and is tried again as a task would be.
     let insist = async || loop {
-        match instance.import(&merging()).await {
+        match instance.import(request).await {
             Ok(outcome) => return outcome,
             Err(error) => assert!(error.retryable(), "{error}"),
         }
@@ -132,11 +173,7 @@ async fn two_runs_of_one_import_into_dynamodb_write_every_row_once() {
     let (first, second) = tokio::join!(insist(), insist());
     assert_eq!(first.report.models, second.report.models);
     let state = instance.state(first).await;
-    assert_eq!(state.report.models, expected.report.models);
-    for ((model, rows), (_, expected)) in state.rows.iter().zip(&expected.rows) {
-        assert_eq!(rows.len(), expected.len(), "{model}");
-    }
-    assert_eq!(state.chunks.len(), expected.chunks.len());
+    undisturbed.assert_equal_but_for_numbers(&instance, &state, "two at once").await;
 }
 
 /// Stops as soon as so many batches were written.
@@ -150,7 +187,7 @@ impl Watch for Slice {
 
 #[tokio::test]
 async fn slices_of_an_import_into_dynamodb_come_to_the_same() {
-    let Some((expected, _)) = undisturbed().await else { return };
+    let Some(undisturbed) = Undisturbed::of(&merging()).await else { return };
     let Some(instance) = Instance::new().await else { return };
     let mut slices = 0;
     let outcome = loop {
@@ -161,5 +198,5 @@ async fn slices_of_an_import_into_dynamodb_come_to_the_same() {
         slices += 1;
     };
     assert!(slices > 5, "{slices}");
-    assert_eq!(instance.state(outcome).await, expected);
+    assert_eq!(instance.state(outcome).await, undisturbed.after);
 }

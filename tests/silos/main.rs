@@ -27,12 +27,15 @@ mod support;
 
 const IMPORT: Uuid = Uuid::from_u128(7);
 
+/// The rows of each model.
+type Rows = Vec<(String, Vec<Row>)>;
+
 /// Everything that an import leaves behind.
 #[derive(Debug, PartialEq)]
 struct State {
     plan: ImportPlan,
     report: ImportReport,
-    rows: Vec<(String, Vec<Row>)>,
+    rows: Rows,
     chunks: Vec<ImportChunk>,
     journal: Vec<JournalEntry>,
 }
@@ -73,10 +76,6 @@ fn request(scope: ImportScope, flags: ImportFlags) -> ImportRequest {
 
 /// What an import left, once it has ended.
 async fn state_of<S: Silo>(silos: Silos<'_, S>, report: ImportReport) -> State {
-    let mut rows = Vec::new();
-    for model in Catalog::builtin().models() {
-        rows.push((model.name.clone(), all_rows(silos.of(model), model).await));
-    }
     let (mut chunks, mut journal) = (Vec::new(), Vec::new());
     for silo in [silos.cell, silos.control] {
         let traces = Traces::read(silo, IMPORT).await.unwrap();
@@ -84,7 +83,15 @@ async fn state_of<S: Silo>(silos: Silos<'_, S>, report: ImportReport) -> State {
         journal.extend(traces.journal);
     }
     let plan = silos.cell.plan(IMPORT).await.unwrap().unwrap();
-    State { plan, report, rows, chunks, journal }
+    State { plan, report, rows: rows_of(silos).await, chunks, journal }
+}
+
+async fn rows_of<S: Silo>(silos: Silos<'_, S>) -> Rows {
+    let mut rows = Rows::new();
+    for model in Catalog::builtin().models() {
+        rows.push((model.name.clone(), all_rows(silos.of(model), model).await));
+    }
+    rows
 }
 
 async fn all_rows(silo: &impl Silo, model: &catalog::Model) -> Vec<Row> {

@@ -3,6 +3,7 @@
 mod copy;
 mod download;
 mod multipart;
+mod presign;
 mod put;
 mod remove;
 
@@ -19,6 +20,7 @@ use pipeline::port::{ByteStream, ObjectInfo, PortError, ReadObjects, RemoveObjec
 use pipeline::relocation::{Pinned, Place};
 
 pub(crate) use self::multipart::{Multipart, completed};
+pub(crate) use self::presign::Validity;
 use crate::failure::refused;
 
 /// The buckets of a cell. Their default encryption is our key, so that writes need not name it.

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::presigning::PresigningConfig;
-use jiff::Timestamp;
 use pipeline::port::{ObjectInfo, PortError, Presigned, UploadedPart, Uploads};
 
 use crate::failure::{refused, unreadable};
-use crate::objects::{Multipart, completed, size};
+use crate::objects::{Multipart, Validity, completed, size};
 
 /// Uploads in parts into the bucket that customers write to.
 #[derive(Clone, Debug)]
@@ -52,15 +50,11 @@ impl Uploads for DirectUploads {
         valid_for: Duration,
     ) -> Result<Presigned, PortError> {
         let action = || format!("presign part {part} of object {key}");
-        let now = Timestamp::now();
-        let expires_at = now.checked_add(valid_for).map_err(unreadable(action))?;
-        let terms = PresigningConfig::builder().start_time(now.into()).expires_in(valid_for).build();
+        let validity = Validity::of(valid_for, action)?;
         let request = self.client.upload_part().bucket(&self.bucket).key(key).upload_id(upload);
         let request = request.part_number(part.try_into().map_err(unreadable(action))?);
-        let request = request.presigned(terms.map_err(unreadable(action))?).await;
-        let request = request.map_err(refused("UploadPart", action))?;
-        let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Ok(Presigned { url: request.uri().to_owned(), headers: headers.collect(), expires_at })
+        let request = request.presigned(validity.terms()).await.map_err(refused("UploadPart", action))?;
+        Ok(validity.presigned(&request))
     }
 
     /// The sizes come from S3's own list of the parts, so that nobody has to be believed.

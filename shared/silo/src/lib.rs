@@ -8,6 +8,8 @@ mod import;
 mod intercepted;
 mod journal;
 mod memory;
+#[cfg(feature = "traces")]
+mod ranks;
 mod row;
 mod store;
 #[cfg(feature = "traces")]
@@ -21,6 +23,8 @@ pub use import::{ChunkPosition, Filter, ImportChunk, ImportFlags, ImportKind, Im
 pub use intercepted::{Intercept, Intercepted};
 pub use journal::{JournalEntry, JournalPosition};
 pub use memory::{LoadError, MemorySilo};
+#[cfg(feature = "traces")]
+pub use ranks::without_numbers;
 pub use row::{Fields, Pk, Row, Stored};
 pub use store::{Page, Silo, Silos, TRANSACTION_ITEMS_LIMIT, Transaction, Write};
 #[cfg(feature = "traces")]

@@ -57,7 +57,13 @@ def running(target: Target) -> list[str]:
 
 
 def _silence(cell: deployment.Cell) -> None:
-    """Lets the emulator forget the cell's event sources, so that it does not ask them for ever."""
+    """Lets the emulator forget the cell's event sources and functions.
+
+    It would ask the sources for ever, and look ten times a second whether there is something to do for each process of
+    a function: those of some hundred functions leave it too little time for the tests that are still to come.
+    """
     functions = cell.client("lambda")
     for mapping in functions.get_paginator("list_event_source_mappings").paginate().search("EventSourceMappings[]"):
         functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    for function in functions.get_paginator("list_functions").paginate().search("Functions[]"):
+        functions.delete_function(FunctionName=function["FunctionName"])

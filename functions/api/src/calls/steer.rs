@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pipeline::api::RelocationView;
 use pipeline::code::ErrorCode;
 use pipeline::commit::{Actor, Commit};
-use pipeline::kinds::FileKind;
+use pipeline::kinds::{FileKind, Step};
 use pipeline::port::{CommitError, CommitRelocations, ReadRelocations};
 use pipeline::relocation::Relocation;
 use pipeline::task::OrderedTask;
@@ -30,9 +30,10 @@ pub(crate) async fn pause<W: World>(
     Path(uuid): Path<String>,
     body: Bytes,
 ) -> Result<Json<RelocationView>, Refusal> {
-    let relocation = api.for_staff(&caller, &uuid).await?;
-    let step = step_of(&body, "atStep")?;
-    api.change(&caller, relocation, |record, by, now| admin::pause(record, step, by, now).map(Some)).await
+    api.steer(&caller, &uuid, (&body, "atStep"), |record, step, by, now| {
+        admin::pause(record, step, by, now).map(Some)
+    })
+    .await
 }
 
 /// Ends or moves a pause.
@@ -42,9 +43,10 @@ pub(crate) async fn unpause<W: World>(
     Path(uuid): Path<String>,
     body: Bytes,
 ) -> Result<Json<RelocationView>, Refusal> {
-    let relocation = api.for_staff(&caller, &uuid).await?;
-    let step = step_of(&body, "untilStep")?;
-    api.change(&caller, relocation, |record, by, now| admin::unpause(record, step, by, now).map(Some)).await
+    api.steer(&caller, &uuid, (&body, "untilStep"), |record, step, by, now| {
+        admin::unpause(record, step, by, now).map(Some)
+    })
+    .await
 }
 
 /// Cancels before `atStep`, or before the next step.
@@ -54,9 +56,7 @@ pub(crate) async fn cancel<W: World>(
     Path(uuid): Path<String>,
     body: Bytes,
 ) -> Result<Json<RelocationView>, Refusal> {
-    let relocation = api.for_staff(&caller, &uuid).await?;
-    let step = step_of(&body, "atStep")?;
-    api.change(&caller, relocation, |record, by, now| admin::cancel(record, step, by, now)).await
+    api.steer(&caller, &uuid, (&body, "atStep"), admin::cancel).await
 }
 
 /// Fails it at once.
@@ -99,6 +99,19 @@ fn needs_file(relocation: &Relocation) -> bool {
 }
 
 impl<W: World> Api<W> {
+    /// Does what staff ask for to a relocation, with the step that this field of the body names.
+    async fn steer(
+        &self,
+        caller: &Caller,
+        uuid: &str,
+        (body, field): (&Bytes, &'static str),
+        decide: impl Fn(&Relocation, Option<Step>, Actor, Timestamp) -> Result<Option<Commit>, Refused>,
+    ) -> Result<Json<RelocationView>, Refusal> {
+        let relocation = self.for_staff(caller, uuid).await?;
+        let step = step_of(body, field)?;
+        self.change(caller, relocation, |record, by, now| decide(record, step, by, now)).await
+    }
+
     /// Stores what is decided on a record, deciding anew when that changed meanwhile, so that of racing calls none is
     /// lost and each sees what the one before it did.
     async fn change(

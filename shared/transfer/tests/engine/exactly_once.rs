@@ -8,7 +8,7 @@ use catalog::{Catalog, SiloKind};
 use futures::executor::block_on;
 use futures::future::join;
 use serde_json::{Value, json};
-use silo::{ImportChunk, ImportFlags, MemorySilo, Pk, Row, Silo, Silos, UniqueKey, Write};
+use silo::{ImportChunk, ImportFlags, MemorySilo, Pk, Row, Silo, Silos, UniqueKey, Write, without_numbers};
 use transfer::import::{
     ImportError, ImportOutcome, ImportRequest, Proceed, Progress, Unwatched, Watch, import,
 };
@@ -19,36 +19,6 @@ use crate::support::full::{file_rows, hostile};
 use crate::support::{Instance, MERGE, another, file, organization, request, request_with, row, team, user};
 
 type State = Vec<(String, Vec<Row>)>;
-
-/// The state with every primary key replaced by its rank, and every key by the rank of its target: what is
-/// left when the numbers do not matter.
-pub(crate) fn without_numbers(catalog: &Catalog, state: &State) -> BTreeMap<String, Vec<Value>> {
-    let ranks: HashMap<&str, HashMap<Pk, usize>> = state
-        .iter()
-        .map(|(model, rows)| {
-            (model.as_str(), rows.iter().enumerate().map(|(rank, row)| (row.pk, rank)).collect())
-        })
-        .collect();
-    let rank = |model: &str, pk: Pk| ranks.get(model).and_then(|ranks| ranks.get(&pk)).copied();
-    let ranked = |model: &str, row: &Row| {
-        let mut fields = silo::Fields::clone(&row.fields);
-        for key in &catalog.find(model).unwrap().keys {
-            if let Some(pk) = row.key(&key.field) {
-                fields.insert(key.field.clone(), json!(rank(&key.target_name, pk)));
-            }
-        }
-        for field in ["owner_team_id", "target_identifier"] {
-            if fields.get(field).is_some_and(|value| !value.is_null()) {
-                fields.insert(field.to_owned(), json!("some number"));
-            }
-        }
-        Value::Object(fields)
-    };
-    state
-        .iter()
-        .map(|(model, rows)| (model.clone(), rows.iter().map(|row| ranked(model, row)).collect()))
-        .collect()
-}
 
 pub(crate) fn chunks(silo: &MemorySilo, request: &ImportRequest) -> Vec<ImportChunk> {
     block_on(silo.chunks(request.import, None, usize::MAX)).unwrap().items

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use silo::{Filter, ImportKind, Pk, Silo, UniqueKey, Write};
 use transfer::import::{DropReason, ImportError, ImportErrorKind, ImportRequest};
 
-use crate::exactly_once::{assert_replicated, assert_whole, chunks, race, race_over, without_numbers};
+use crate::exactly_once::{assert_replicated, assert_whole, chunks, race, race_over};
 use crate::registrations::assert_agreed;
 use crate::support::flaky::{Moment, Wire};
 use crate::support::full::{file_rows, hostile};

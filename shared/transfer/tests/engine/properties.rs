@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use silo::{Filter, ImportFlags};
 use transfer::import::{ImportError, ImportRequest};
 
-use crate::exactly_once::{assert_whole, without_numbers};
+use crate::exactly_once::assert_whole;
 use crate::support::flaky::{Moment, Wire};
 use crate::support::full::{configured, configured_rows};
 use crate::support::undoing::assert_undone;
