@@ -89,7 +89,7 @@ async fn state_of<S: Silo>(silos: Silos<'_, S>, report: ImportReport) -> State {
 async fn rows_of<S: Silo>(silos: Silos<'_, S>) -> Rows {
     let mut rows = Rows::new();
     for model in Catalog::builtin().models() {
-        rows.push((model.name.clone(), all_rows(silos.of(model), model).await));
+        rows.push((model.name.clone(), Box::pin(all_rows(silos.of(model), model)).await));
     }
     rows
 }

@@ -7,7 +7,7 @@ use catalog::ImportScope::{Config, Organization, User};
 use catalog::{Catalog, SiloKind};
 use futures::executor::block_on;
 use futures::future::join;
-use serde_json::{Value, json};
+use serde_json::json;
 use silo::{ImportChunk, ImportFlags, MemorySilo, Pk, Row, Silo, Silos, UniqueKey, Write, without_numbers};
 use transfer::import::{
     ImportError, ImportOutcome, ImportRequest, Proceed, Progress, Unwatched, Watch, import,
@@ -17,8 +17,6 @@ use crate::registrations::assert_agreed;
 use crate::support::flaky::{Moment, Wire, Wired, give_way};
 use crate::support::full::{file_rows, hostile};
 use crate::support::{Instance, MERGE, another, file, organization, request, request_with, row, team, user};
-
-type State = Vec<(String, Vec<Row>)>;
 
 pub(crate) fn chunks(silo: &MemorySilo, request: &ImportRequest) -> Vec<ImportChunk> {
     block_on(silo.chunks(request.import, None, usize::MAX)).unwrap().items

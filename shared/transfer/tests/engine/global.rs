@@ -3,7 +3,7 @@
 use catalog::ImportScope::{Config, Global, Organization};
 use futures::executor::block_on;
 use serde_json::{Value, json};
-use silo::{Filter, ImportKind, Pk, Silo, UniqueKey, Write};
+use silo::{Filter, ImportKind, Pk, Silo, UniqueKey, Write, without_numbers};
 use transfer::import::{DropReason, ImportError, ImportErrorKind, ImportRequest};
 
 use crate::exactly_once::{assert_replicated, assert_whole, chunks, race, race_over};

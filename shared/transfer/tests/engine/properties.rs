@@ -7,7 +7,7 @@ use catalog::ImportScope::{self, Config, Organization, User};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
-use silo::{Filter, ImportFlags};
+use silo::{Filter, ImportFlags, without_numbers};
 use transfer::import::{ImportError, ImportRequest};
 
 use crate::exactly_once::assert_whole;
