@@ -26,6 +26,7 @@ use crate::watch::Watch;
 #[command(after_help = "\
 Examples:
   relocate submit export.json --owner ada --orgs acme,globex --watch
+  UUID=$(relocate submit export.json --owner ada --orgs acme,globex --quiet)
   relocate submit export.tar --resume 5d3c8e4a-4b0f-4d7e-9a57-0f6f3c2b1a90")]
 pub(crate) struct Args {
     /// The export, as JSON or sealed for this cell
@@ -49,6 +50,9 @@ pub(crate) struct Args {
     /// Follow the relocation until it ends, as `relocate watch` does
     #[arg(long)]
     watch: bool,
+    /// Say nothing but the relocation's uuid, for scripts
+    #[arg(long, short, conflicts_with = "watch")]
+    quiet: bool,
     #[command(flatten)]
     api: ApiArgs,
 }
@@ -83,6 +87,10 @@ pub(crate) fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit, CliError
     };
     let folder = args.upload_folder.clone().unwrap_or_else(|| default_folder(&args.file));
     let record = submission.run(&folder, terminal)?;
+    if args.quiet && !terminal.is_json() {
+        writeln!(terminal.out(), "{}", record.view.uuid).map_err(CliError::Terminal)?;
+        return Ok(Exit::Done);
+    }
     if !args.watch {
         terminal.report(&Submitted(record), false)?;
         return Ok(Exit::Done);

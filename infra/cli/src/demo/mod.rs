@@ -1,11 +1,11 @@
 //! `relocate demo`: a sealed export, relocated end to end on the local stack (SPEC §14).
 
+mod instance;
 pub(crate) mod stack;
 mod summary;
 mod watch;
 
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,7 +14,6 @@ use catalog::Catalog;
 use pipeline::api::{CreateRequest, RelocationView};
 use pipeline::kinds::Status;
 use seal::PublicKey;
-use transfer::rows::RowReader;
 
 use crate::api::{ApiClient, Patience, Upload, UploadError};
 use crate::commands::encrypt;
@@ -23,7 +22,10 @@ use crate::generate::{Blueprint, BlueprintError, Generator};
 use crate::input::Source;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
-use stack::{Inspection, LocalStack, StackDescription};
+use instance::{Names, write_rows};
+use stack::{Inspection, LocalStack, Seeding, StackDescription};
+
+pub(crate) use instance::settle;
 
 /// What a demo is to show.
 #[derive(Debug, Clone)]
@@ -116,8 +118,8 @@ fn relocate(
         return Err(DemoError::WantedUnknown(export.name).into());
     }
     let instance = folder.path().join("instance.json");
-    let rows = write_instance(&instance, &names)?;
-    stack.seed(description, &instance)?;
+    let rows = instance::write(&instance, OWNER, &names)?;
+    stack.seed(description, &instance, Seeding::Always)?;
     let taken = names.slugs.first().map(|slug| format!(", and its organisation has the slug `{slug}`"));
     tell(terminal, &format!("The target: an instance of {rows} rows{}", taken.unwrap_or_default()))?;
 
@@ -183,59 +185,6 @@ fn prepare_export(options: &DemoOptions, folder: &Path) -> Result<Source, CliErr
     let path = folder.join("export.json");
     write_rows(&Generator::new(Catalog::builtin(), Blueprint::new(options.organizations))?, &path)?;
     Source::open(&path)
-}
-
-fn write_rows(generator: &Generator, path: &Path) -> Result<(), DemoError> {
-    let sink = BufWriter::new(File::create(path)?);
-    Ok(generator.write(sink, || {})?.flush()?)
-}
-
-/// Names in an export: what the target is given, so that they collide.
-#[derive(Default)]
-struct Names {
-    rows: u64,
-    slugs: Vec<String>,
-    usernames: Vec<String>,
-}
-
-impl Names {
-    /// The names in an export; a sealed one keeps them to itself.
-    fn of(export: &Source) -> Result<Self, CliError> {
-        let mut names = Self::default();
-        if export.is_sealed()? {
-            return Ok(names);
-        }
-        let mut reader = RowReader::new(BufReader::new(export.read()?));
-        while let Some(row) = reader.next_row().map_err(DemoError::from)? {
-            let text =
-                |field: &str| row.fields.get(field).and_then(|value| value.as_str()).map(str::to_owned);
-            match row.model.as_str() {
-                "sentry.organization" => names.slugs.extend(text("slug")),
-                "sentry.user" => names.usernames.extend(text("username")),
-                _ => {}
-            }
-        }
-        names.rows = reader.rows_read();
-        Ok(names)
-    }
-}
-
-/// Writes the target's own instance: options, relays, staff, users and an organisation. Its organisation has a
-/// slug of the export, and two of its users have usernames of it.
-fn write_instance(path: &Path, names: &Names) -> Result<u64, CliError> {
-    let mut usernames = vec![OWNER.to_owned()];
-    usernames.extend(names.usernames.iter().take(2).cloned());
-    let blueprint = Blueprint {
-        instance: true,
-        seed: 2,
-        usernames,
-        slugs: names.slugs.iter().take(1).cloned().collect(),
-        ..Blueprint::new(NonZeroU32::MIN)
-    };
-    let generator = Generator::new(Catalog::builtin(), blueprint)?;
-    let rows = generator.rows();
-    write_rows(&generator, path)?;
-    Ok(rows)
 }
 
 /// The file as it is uploaded: sealed with the stack's key, unless it is sealed already.

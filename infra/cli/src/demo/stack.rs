@@ -1,5 +1,6 @@
 //! The local stack, as seen from the command line: a Python program of this checkout runs it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -133,22 +134,34 @@ pub(crate) enum StackError {
     },
 }
 
+/// When rows are put into a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seeding {
+    /// Whatever is there.
+    Always,
+    /// Only if it has no rows, so that it can be asked for each time.
+    IfEmpty,
+}
+
 /// Runs `stack.py` of the checkout.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalStack {
     root: PathBuf,
     /// The folder below `.local` that notes what runs, if it is not the usual one; another folder is another
     /// stack.
-    state: Option<&'static str>,
+    state: Option<OsString>,
 }
 
+/// Names a stack of its own, which runs beside the usual one.
+const STACK_VARIABLE: &str = "RELOCATE_STACK";
+
 impl LocalStack {
-    /// The stack of the checkout that the working directory is in.
+    /// The stack of the checkout that the working directory is in, or the one that the environment names.
     ///
     /// # Errors
     /// It is in none.
     pub(crate) fn find() -> Result<Self, StackError> {
-        Self::with_state(None)
+        Self::with_state(std::env::var_os(STACK_VARIABLE).filter(|name| !name.is_empty()))
     }
 
     /// The stack that demos have to themselves, so that each begins with nothing and takes nobody's data away.
@@ -156,10 +169,10 @@ impl LocalStack {
     /// # Errors
     /// As [`Self::find`].
     pub(crate) fn of_demos() -> Result<Self, StackError> {
-        Self::with_state(Some("demo"))
+        Self::with_state(Some("demo".into()))
     }
 
-    fn with_state(state: Option<&'static str>) -> Result<Self, StackError> {
+    fn with_state(state: Option<OsString>) -> Result<Self, StackError> {
         let here = std::env::current_dir().unwrap_or_default();
         let root = here.ancestors().find(|folder| folder.join("infra/local/stack.py").is_file());
         root.map(|root| Self { root: root.to_owned(), state }).ok_or(StackError::NoCheckout(here))
@@ -186,10 +199,16 @@ impl LocalStack {
     ///
     /// # Errors
     /// A row cannot be written.
-    pub(crate) fn seed(&self, stack: &StackDescription, rows: &Path) -> Result<(), StackError> {
+    pub(crate) fn seed(
+        &self,
+        stack: &StackDescription,
+        rows: &Path,
+        seeding: Seeding,
+    ) -> Result<(), StackError> {
         let output = |name: &str| stack.outputs.get(name).cloned().unwrap_or_default();
         let mut command = Command::new(self.binary("seed"));
         command
+            .args((seeding == Seeding::IfEmpty).then_some("--if-empty"))
             .arg(rows)
             .env("AWS_ENDPOINT_URL", &stack.endpoint)
             .env("AWS_REGION", &stack.region)
@@ -237,7 +256,7 @@ impl LocalStack {
     fn python(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("python3");
         command.arg(self.root.join("infra/local/stack.py")).args(arguments).stderr(Stdio::inherit());
-        if let Some(state) = self.state {
+        if let Some(state) = &self.state {
             command.arg("--state").arg(self.root.join(".local").join(state));
         }
         command

@@ -65,6 +65,19 @@ pub async fn seed<S: Silo>(silos: Silos<'_, S>, file: impl Read) -> Result<u64, 
     Ok(reader.rows_read())
 }
 
+/// Whether no model has a row.
+///
+/// # Errors
+/// The store's.
+pub async fn is_empty<S: Silo>(silos: Silos<'_, S>) -> Result<bool, StoreError> {
+    for model in silos.cell.catalog().models() {
+        if !silos.of(model).page(model, None, 1).await?.items.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn known(catalog: &Catalog, row: FileRow, position: u64) -> Result<(ModelId, Row), SeedError> {
     let FileRow { model, pk, fields } = row;
     let found = catalog.find(&model).map(|model| (model.id, Row::new(pk, fields)));

@@ -1,5 +1,5 @@
 //! `seed FILE` puts the rows of an export into the tables that the environment names (`CELL_TABLE`,
-//! `CONTROL_TABLE`, and the variables of every AWS tool).
+//! `CONTROL_TABLE`, and the variables of every AWS tool); `seed --if-empty FILE` leaves them alone if they have rows.
 
 use std::error::Error;
 use std::fs::File;
@@ -22,7 +22,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let path = std::env::args_os().nth(1).ok_or("usage: seed FILE")?;
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    let only_if_empty = arguments.next_if(|argument| argument == "--if-empty").is_some();
+    let path = arguments.next().ok_or("usage: seed [--if-empty] FILE")?;
     let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let aws = platform::configuration().await;
     let silo = |variable: &str| -> Result<DynamoSilo, Box<dyn Error>> {
@@ -30,7 +32,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
         Ok(DynamoSilo::connect(&aws, table, Catalog::builtin()))
     };
     let (cell, control) = (silo("CELL_TABLE")?, silo("CONTROL_TABLE")?);
-    seed::seed(Silos { cell: &cell, control: &control }, BufReader::new(file)).await?;
+    let silos = Silos { cell: &cell, control: &control };
+    if !only_if_empty || seed::is_empty(silos).await? {
+        seed::seed(silos, BufReader::new(file)).await?;
+    }
     Ok(())
 }
 
