@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::catalogue::CatalogArg;
 use crate::commands::{
-    abort, artifact, artifacts, audit, cancel, catalog, compare, decrypt, demo, down, encrypt, export,
-    generate, import, list, option, pause, public_key, recover, retry, sanitize, show, submit, token,
+    abandon, abort, artifact, artifacts, audit, cancel, catalog, compare, decrypt, demo, down, encrypt,
+    export, generate, import, list, option, pause, public_key, recover, retry, sanitize, show, submit, token,
     unpause, up, watch,
 };
 
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Catalog(catalog::Args),
     PublicKey(public_key::Args),
     Submit(submit::Args),
+    Abandon(abandon::Args),
     List(list::Args),
     Show(show::Args),
     Watch(watch::Args),

@@ -1,5 +1,6 @@
 //! What the program can do: one command to a file, with its arguments and what it says when it is done.
 
+pub(crate) mod abandon;
 pub(crate) mod abort;
 pub(crate) mod artifact;
 pub(crate) mod artifacts;
@@ -59,6 +60,7 @@ pub(crate) fn run(cli: &Cli, terminal: &mut Terminal) -> Result<Exit, CliError> 
         Command::Pause(args) => pause::run(args, terminal),
         Command::Unpause(args) => unpause::run(args, terminal),
         Command::Cancel(args) => cancel::run(args, terminal),
+        Command::Abandon(args) => abandon::run(args, terminal),
         Command::Abort(args) => abort::run(args, terminal),
         Command::Recover(args) => recover::run(args, terminal),
         Command::Retry(args) => retry::run(args, terminal),

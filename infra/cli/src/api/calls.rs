@@ -108,6 +108,11 @@ impl ApiClient {
         self.steer("cancelling", id, "cancel/", "atStep", at)
     }
 
+    /// Gives up the upload that a relocation waits for.
+    pub(crate) fn abandon(&self, id: RelocationId) -> Result<Record, ApiError> {
+        self.send("giving up the upload", Method::DELETE, &relocation(id, "upload/"), &json!({}))
+    }
+
     /// Fails a relocation at once.
     pub(crate) fn abort(&self, id: RelocationId) -> Result<Record, ApiError> {
         self.send("aborting", Method::PUT, &relocation(id, "abort/"), &json!({}))

@@ -11,6 +11,7 @@
 mod api;
 mod catalogues;
 mod comparing;
+mod documents;
 mod rehearsing;
 mod reporting;
 mod sanitising;

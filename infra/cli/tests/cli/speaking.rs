@@ -23,6 +23,7 @@ fn help(
         "token",
         "public-key",
         "submit",
+        "abandon",
         "list",
         "show",
         "watch",

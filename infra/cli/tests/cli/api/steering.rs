@@ -32,6 +32,7 @@ fn noting(answer: Value) -> Server {
     "PUT /api/0/relocations/UUID/cancel/",
     r#"{"atStep":"VALIDATING"}"#
 )]
+#[case("abandon UUID", "DELETE /api/0/relocations/UUID/upload/", "{}")]
 #[case("abort UUID", "PUT /api/0/relocations/UUID/abort/", "{}")]
 #[case("recover UUID", "PUT /api/0/relocations/UUID/recover/", "{}")]
 #[case(
