@@ -12,8 +12,47 @@ use pipeline::code::ErrorCode;
 use pipeline::kinds::Step;
 use pipeline::upload::MAX_INLINE_BYTES;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::Refusal;
+use crate::extract;
+
+/// The form, as it is described.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "read for the description alone")]
+pub(crate) struct UploadForm {
+    /// Username of the owner; of oneself, unless staff asks.
+    #[schema(min_length = 1, max_length = 128)]
+    owner: String,
+    /// Slugs of the wanted organisations, comma-separated: letters, digits and dashes, 50 characters at most each, not
+    /// all digits, no dash at either end.
+    #[schema(max_length = 10_000, example = "acme,acme-labs")]
+    orgs: String,
+    /// A promotion to redeem.
+    #[schema(max_length = 40)]
+    promo_code: Option<String>,
+    /// The encrypted export, 4 MiB at most.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    file: Vec<u8>,
+}
+
+/// The body of a call about a step at which something is to happen, as it is described.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "read for the description alone")]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct AtStep {
+    /// The step before which it happens: a later one than the relocation is at, and not the last. Without it, the next.
+    at_step: Option<Step>,
+}
+
+/// The body of a call that lets a relocation go on, as it is described.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "read for the description alone")]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct UntilStep {
+    /// The step before which it pauses again: a later one than the relocation is at, and not the last. Without it, none.
+    until_step: Option<Step>,
+}
 
 /// What was sent.
 #[derive(Debug, Default)]
@@ -38,13 +77,7 @@ impl<S: Send + Sync> FromRequest<S> for CreateBody {
 }
 
 fn unreadable(rejection: impl IntoResponse) -> Refusal {
-    match rejection.into_response().status().as_u16() {
-        413 => ErrorCode::FileTooLarge.into(),
-        _ => Refusal::new(
-            ErrorCode::InvalidField,
-            "The body is neither a form nor JSON of the expected shape.",
-        ),
-    }
+    extract::unreadable(rejection, "neither a form nor JSON of the expected shape")
 }
 
 async fn read_form(mut form: Multipart) -> Result<CreateBody, Refusal> {
@@ -82,9 +115,9 @@ pub(crate) fn step_of(body: &[u8], field: &str) -> Result<Option<Step>, Refusal>
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let body: Map<String, Value> = serde_json::from_slice(body)
+    let body: Option<Map<String, Value>> = serde_json::from_slice(body)
         .map_err(|_| Refusal::new(ErrorCode::InvalidField, "The body is no JSON object."))?;
-    match body.get(field) {
+    match body.as_ref().and_then(|body| body.get(field)) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(name)) => name.parse().map(Some).map_err(|_| ErrorCode::UnknownStep.into()),
         Some(_) => Err(Refusal::field(field, "must be the name of a step")),

@@ -4,7 +4,9 @@
 mod body;
 mod caller;
 mod calls;
+mod extract;
 mod log;
+mod openapi;
 mod options;
 mod refusal;
 mod world;
@@ -26,10 +28,10 @@ pub use world::{Api, World};
 /// What a form needs beside its file.
 const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 
-/// The API's addresses. Each works with and without its trailing slash.
-pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
+/// The API's addresses, without a slash at their end.
+fn routes<W: World>() -> [(String, MethodRouter<Arc<Api<W>>>); 17] {
     let relocation = "/api/0/relocations/{uuid}";
-    let routes: [(String, MethodRouter<Arc<Api<W>>>); 16] = [
+    [
         ("/api/0/relocations".to_owned(), get(calls::list::list::<W>).post(calls::create::create::<W>)),
         (relocation.to_owned(), get(calls::show::show::<W>)),
         (format!("{relocation}/artifacts"), get(calls::artifacts::list::<W>)),
@@ -49,8 +51,18 @@ pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
             get(calls::options::show::<W>).put(calls::options::set::<W>),
         ),
         ("/api/0/publickeys/relocations".to_owned(), get(calls::public_key::show::<W>)),
-    ];
-    let router = routes.into_iter().fold(Router::new(), |router, (path, methods)| {
+        ("/api/0/openapi.json".to_owned(), get(calls::description::show)),
+    ]
+}
+
+/// The addresses that lead somewhere, with the names of their parts in braces.
+pub fn addresses<W: World>() -> Vec<String> {
+    routes::<W>().into_iter().map(|(path, _)| path).collect()
+}
+
+/// The API. Each of its addresses works with and without a trailing slash.
+pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
+    let router = routes().into_iter().fold(Router::new(), |router, (path, methods)| {
         router.route(&format!("{path}/"), methods.clone()).route(&path, methods)
     });
     let body_bytes_max = usize::try_from(MAX_INLINE_BYTES + FORM_OVERHEAD_BYTES).unwrap_or(usize::MAX);

@@ -15,6 +15,7 @@ use crate::transition::admin::Refused;
 
 /// A relocation as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RelocationView {
     /// When it was asked for.
@@ -65,6 +66,7 @@ pub struct RelocationView {
 
 /// A user as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Person {
     /// Primary key in control.
     pub id: UserId,
@@ -119,26 +121,34 @@ impl RelocationView {
     }
 }
 
-/// The fields of POST relocations, in JSON for a direct upload. All are optional here, so that a missing one
-/// is named by us and not by the parser.
+/// The fields of POST relocations, in JSON for a direct upload.
+// All are optional here, so that a missing one is named by us and not by the parser.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CreateRequest {
-    /// Username of the owner.
+    /// Username of the owner; of oneself, unless staff asks.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 128))]
     pub owner: Option<String>,
-    /// Wanted slugs, comma-separated.
+    /// Slugs of the wanted organisations, comma-separated: letters, digits and dashes, 50 characters at most each, not
+    /// all digits, no dash at either end.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, max_length = 10_000, example = "acme,acme-labs"))]
     pub orgs: Option<String>,
     /// A promotion to redeem.
     #[serde(rename = "promo_code")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 40))]
     pub promo_code: Option<String>,
     /// The name of the file that will be uploaded.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 255))]
     pub file_name: Option<String>,
-    /// Its size in bytes.
+    /// Its size in bytes, 5 GiB at most.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = u64, minimum = 1, maximum = 5_368_709_120_u64))]
     pub file_size: Option<u64>,
 }
 
 /// A direct upload: what is there and how to send what is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UploadView {
     /// The upload's id.
@@ -157,6 +167,7 @@ pub struct UploadView {
 
 /// A part that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PartView {
     /// Its number, from 1.
@@ -167,6 +178,7 @@ pub struct PartView {
 
 /// A part that is missing and the request that sends it: a PUT with these headers and the part's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct MissingPart {
     /// Its number, from 1.
@@ -181,6 +193,7 @@ pub struct MissingPart {
 
 /// The body of the call that completes an upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CompleteRequest {
     /// All parts with their entity tags.
     pub parts: Vec<PartView>,
@@ -188,6 +201,7 @@ pub struct CompleteRequest {
 
 /// Who did what to a relocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditView {
     /// What was done, oldest first.
     pub lines: Vec<AuditLine>,
@@ -195,6 +209,7 @@ pub struct AuditView {
 
 /// One thing that was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AuditLine {
     /// When.
@@ -211,6 +226,7 @@ pub struct AuditLine {
 
 /// The artifacts that a relocation keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ArtifactsView {
     /// The files, by their paths.
     pub files: Vec<ArtifactFile>,
@@ -218,6 +234,7 @@ pub struct ArtifactsView {
 
 /// A file that a relocation keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ArtifactFile {
     /// Its kind and name, such as `out/import-report.json`.
     pub path: String,
@@ -227,6 +244,7 @@ pub struct ArtifactFile {
 
 /// An artifact: what is in it, or how to get it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum ArtifactView {
     /// A small one, opened if it was sealed.
@@ -262,6 +280,7 @@ impl std::fmt::Debug for ArtifactView {
 
 /// An option that operators set while the system runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OptionView {
     /// Its name.
     pub name: String,
@@ -275,6 +294,7 @@ pub struct OptionView {
 
 /// All options.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OptionsView {
     /// The options, by name.
     pub options: Vec<OptionView>,
@@ -282,6 +302,7 @@ pub struct OptionsView {
 
 /// The body of the call that sets an option.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetOptionRequest {
     /// Its text.
     pub value: String,
@@ -289,6 +310,7 @@ pub struct SetOptionRequest {
 
 /// This cell's public key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PublicKeyView {
     /// The key as PEM.
     pub public_key: String,
@@ -296,6 +318,7 @@ pub struct PublicKeyView {
 
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A name for the kind of problem.
     #[serde(rename = "type")]

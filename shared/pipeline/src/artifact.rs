@@ -9,6 +9,7 @@ use crate::kinds::FileKind;
 
 /// The folders of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(rename_all = "lowercase"))]
 pub enum Folder {
     /// How validation is to be run.
     Conf,

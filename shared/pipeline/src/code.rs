@@ -63,6 +63,11 @@ macro_rules! codes {
                 match self { $(Self::$code => Retry::$retry,)+ }
             }
         }
+
+        #[cfg(feature = "openapi")]
+        crate::schema::of_names! {
+            ErrorCode, "Why something was refused, or failed. A code never changes its meaning.", [$(($name, $sentence)),+]
+        }
     };
 }
 

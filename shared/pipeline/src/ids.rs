@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 /// Identifies a relocation; also the uuid of its import and the root of its artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct RelocationId(Uuid);
 
@@ -41,6 +42,7 @@ impl FromStr for RelocationId {
 
 /// Primary key of a user in control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct UserId(pub u64);
 

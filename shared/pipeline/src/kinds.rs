@@ -21,14 +21,14 @@ pub struct UnknownName {
 /// Declares a set of names once: the enum, its numbers, its names, and reading a name in any case.
 macro_rules! named {
     (
-        $(#[$meta:meta])* $set:ident, $kind:literal,
-        { $( $(#[$variant_meta:meta])* $variant:ident = $number:literal, $name:literal; )+ }
+        $(#[doc = $doc:literal])+ $set:ident, $kind:literal,
+        { $( $(#[doc = $variant_doc:literal])+ $variant:ident = $number:literal, $name:literal; )+ }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $doc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[repr(u8)]
         pub enum $set {
-            $( $(#[$variant_meta])* #[serde(rename = $name)] $variant = $number, )+
+            $( $(#[doc = $variant_doc])+ #[serde(rename = $name)] $variant = $number, )+
         }
 
         impl $set {
@@ -67,6 +67,11 @@ macro_rules! named {
                     }
                 })
             }
+        }
+
+        #[cfg(feature = "openapi")]
+        crate::schema::of_names! {
+            $set, concat!($($doc, "\n"),+), [$(($name, concat!($($variant_doc, "\n"),+))),+]
         }
     };
 }

@@ -25,6 +25,8 @@ pub mod option;
 pub mod port;
 pub mod progress;
 pub mod relocation;
+#[cfg(feature = "openapi")]
+mod schema;
 pub mod slug;
 pub mod task;
 pub mod transition;

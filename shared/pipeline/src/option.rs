@@ -51,6 +51,11 @@ macro_rules! options {
                 match self { $(Self::$option => Kind::$kind,)+ }
             }
         }
+
+        #[cfg(feature = "openapi")]
+        crate::schema::of_names! {
+            KnownOption, "An option that operators set while the system runs.", [$(($name, $description)),+]
+        }
     };
 }
 

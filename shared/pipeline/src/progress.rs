@@ -10,6 +10,7 @@ use crate::task::OrderedTask;
 
 /// How far a task is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
     /// The task: `importing`, or `validating_poll`, which waits for a validation run.
@@ -26,6 +27,7 @@ pub struct Progress {
 
 /// How many rows of a model are dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelProgress {
     /// Rows that are dealt with.
     pub done: u64,

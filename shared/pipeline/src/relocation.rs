@@ -94,6 +94,7 @@ pub struct Fork {
 
 /// Why a relocation failed: a stable code, and a sentence for people that may name what is concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// The stable code.
     pub code: ErrorCode,

@@ -50,6 +50,12 @@ macro_rules! tasks {
                 }
             }
         }
+
+        #[cfg(feature = "openapi")]
+        crate::schema::of_names! {
+            OrderedTask, "A task of the pipeline. Each belongs to a step; they run in this order.",
+            [$(($name, format!("of the step {}", Step::$step.name()))),+]
+        }
     };
 }
 

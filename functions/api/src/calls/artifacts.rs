@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use artifacts::Located;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use pipeline::api::{ArtifactFile, ArtifactView, ArtifactsView};
 use pipeline::artifact::{self, Folder};
 use pipeline::code::ErrorCode;
@@ -15,7 +15,14 @@ use pipeline::relocation::Place;
 use runtime::TaskError;
 use tracing::warn;
 
+use crate::extract::Path;
+use crate::openapi::answers::refusals;
+use crate::openapi::parameters::{OfArtifact, OfRelocation};
+use crate::openapi::tag;
 use crate::{Api, Caller, Refusal, World};
+
+refusals!(ListRefusals: Forbidden, NotFound);
+refusals!(ShowRefusals: Forbidden, NotFound);
 
 /// The largest file that is answered as it is, in bytes.
 const CONTENTS_MAX: u64 = 4 * 1024 * 1024;
@@ -26,7 +33,17 @@ const URL_VALID_FOR: Duration = Duration::from_mins(15);
 /// What all sealed files end with, and no other.
 const SEALED: &str = ".tar";
 
-/// Every file, one level deep.
+/// List the files of a relocation
+///
+/// For staff with the permission `relocation.admin`.
+#[utoipa::path(
+    get,
+    path = "/api/0/relocations/{uuid}/artifacts/",
+    operation_id = "listArtifacts",
+    tag = tag::INSPECTION,
+    params(OfRelocation),
+    responses((status = 200, description = "Every file.", body = ArtifactsView), ListRefusals),
+)]
 pub(crate) async fn list<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
@@ -45,7 +62,18 @@ pub(crate) async fn list<W: World>(
     Ok(Json(ArtifactsView { files }))
 }
 
-/// One file: what is in it, or how to get it.
+/// Read a file of a relocation
+///
+/// For staff with the permission `relocation.admin`; each reading is in the audit. A sealed file is opened. One that is no text,
+/// or larger than 4 MiB, is not in the answer: it says from where to download the file, and what opens it.
+#[utoipa::path(
+    get,
+    path = "/api/0/relocations/{uuid}/artifacts/{kind}/{name}",
+    operation_id = "showArtifact",
+    tag = tag::INSPECTION,
+    params(OfArtifact),
+    responses((status = 200, description = "What is in the file, or how to get it.", body = ArtifactView), ShowRefusals),
+)]
 pub(crate) async fn show<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,

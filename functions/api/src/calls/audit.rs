@@ -3,14 +3,31 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use pipeline::api::{AuditLine, AuditView};
 use pipeline::commit::{Actor, Audit};
 use pipeline::ids::UserId;
 use pipeline::port::AuditLog;
 
+use crate::extract::Path;
+use crate::openapi::answers::refusals;
+use crate::openapi::parameters::OfRelocation;
+use crate::openapi::tag;
 use crate::{Api, Caller, Refusal, World};
 
+refusals!(AuditRefusals: Forbidden, NotFound);
+
+/// Who did what, and when
+///
+/// For staff. Each change and each reading of an artifact is a line.
+#[utoipa::path(
+    get,
+    path = "/api/0/relocations/{uuid}/audit/",
+    operation_id = "listAudit",
+    tag = tag::INSPECTION,
+    params(OfRelocation),
+    responses((status = 200, description = "What was done, oldest first.", body = AuditView), AuditRefusals),
+)]
 pub(crate) async fn show<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use directory::User;
 use futures::{StreamExt, stream};
-use pipeline::api::RelocationView;
+use pipeline::api::{CreateRequest, RelocationView};
 use pipeline::artifact;
 use pipeline::code::ErrorCode;
 use pipeline::commit::Actor;
@@ -25,10 +25,17 @@ use pipeline::transition::lifecycle::{NewRelocation, Source, create as new_reloc
 use pipeline::upload::{Parts, SizeClass};
 use tracing::warn;
 
-use crate::body::CreateBody;
+use crate::body::{CreateBody, UploadForm};
 use crate::calls::upload;
+use crate::openapi::answers::refusals;
+use crate::openapi::tag;
 use crate::options::{autopause, daily_limit, is_enabled};
 use crate::{Api, Caller, Refusal, World};
+
+refusals!(CreateRefusals:
+    InvalidField, FileTooLarge, FeatureDisabled, OwnerNotSelf, MalformedSlug, DailyLimitReached, UnknownOwner, OwnerBusy,
+    ChangedMeanwhile,
+);
 
 const OWNER_LENGTH_MAX: usize = 128;
 const PROMO_CODE_LENGTH_MAX: usize = 40;
@@ -59,6 +66,25 @@ impl AskedFile {
     }
 }
 
+/// Ask for a relocation
+///
+/// For everyone while relocation is enabled, each for themselves; staff always, and for anyone. A file of up to 4 MiB may come in
+/// the form. For a larger one its name and size are sent as JSON, and the answer says how to upload it; it has to arrive within 24
+/// hours.
+#[utoipa::path(
+    post,
+    path = "/api/0/relocations/",
+    operation_id = "createRelocation",
+    tag = tag::RELOCATIONS,
+    request_body(
+        content((CreateRequest = "application/json"), (UploadForm = "multipart/form-data")),
+    ),
+    responses((
+        status = 201,
+        description = "The relocation; with `upload`, if its file is yet to come.",
+        body = RelocationView,
+    ), CreateRefusals),
+)]
 pub(crate) async fn create<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,

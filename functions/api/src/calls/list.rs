@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -13,8 +13,14 @@ use pipeline::code::ErrorCode;
 use pipeline::kinds::Status;
 use pipeline::port::{ListPosition, ListRelocations};
 use pipeline::relocation::Relocation;
+use utoipa::IntoParams;
 
+use crate::extract::Query;
+use crate::openapi::answers::refusals;
+use crate::openapi::tag;
 use crate::{Api, Caller, Refusal, World};
+
+refusals!(ListRefusals: UnknownStatus, InvalidField);
 
 const PAGE_DEFAULT: usize = 25;
 const PAGE_MAX: usize = 100;
@@ -35,6 +41,39 @@ struct Wanted {
     page: usize,
 }
 
+/// The query, as it is described; it is read by hand, so that what is not known comes back in `Link`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "read for the description alone")]
+struct Parameters {
+    /// Words, of which each must occur in the uuid, a slug or a username.
+    query: Option<String>,
+    /// Only relocations of this status.
+    #[param(inline)]
+    status: Option<Status>,
+    /// How many there are on a page at most.
+    #[param(minimum = 1, maximum = 100, default = 25)]
+    per_page: Option<u8>,
+    /// Where the page begins. Take it from the `Link` of the page before.
+    cursor: Option<String>,
+}
+
+/// List relocations
+///
+/// From the newest to the oldest, page by page. Staff see all, others those that they own.
+#[utoipa::path(
+    get,
+    path = "/api/0/relocations/",
+    operation_id = "listRelocations",
+    tag = tag::RELOCATIONS,
+    params(Parameters),
+    responses((
+        status = 200,
+        description = "A page. One of a search may be empty though another follows.",
+        body = Vec<RelocationView>,
+        headers(("Link" = String, description = "The next page, as `rel=\"next\"`; missing on the last one.")),
+    ), ListRefusals),
+)]
 pub(crate) async fn list<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,

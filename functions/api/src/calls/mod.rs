@@ -3,6 +3,7 @@
 pub(crate) mod artifacts;
 pub(crate) mod audit;
 pub(crate) mod create;
+pub(crate) mod description;
 pub(crate) mod list;
 pub(crate) mod options;
 pub(crate) mod public_key;

@@ -3,16 +3,33 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use bytes::Bytes;
+use axum::extract::State;
 use pipeline::api::{OptionView, OptionsView, SetOptionRequest};
 use pipeline::code::ErrorCode;
 use pipeline::option::KnownOption;
 use pipeline::port::{Options, SetOptions};
 use tracing::info;
 
+use crate::extract::{Body, Path};
+use crate::openapi::answers::refusals;
+use crate::openapi::parameters::OfOption;
+use crate::openapi::tag;
 use crate::{Api, Caller, Refusal, World};
 
+refusals!(ListRefusals: Forbidden);
+refusals!(ShowRefusals: Forbidden, NotFound);
+refusals!(SetRefusals: Forbidden, NotFound, InvalidField, FileTooLarge);
+
+/// List the options
+///
+/// For staff.
+#[utoipa::path(
+    get,
+    path = "/api/0/relocation-options/",
+    operation_id = "listOptions",
+    tag = tag::CELL,
+    responses((status = 200, description = "All options.", body = OptionsView), ListRefusals),
+)]
 pub(crate) async fn list<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
@@ -25,6 +42,17 @@ pub(crate) async fn list<W: World>(
     Ok(Json(OptionsView { options }))
 }
 
+/// Show an option
+///
+/// For staff.
+#[utoipa::path(
+    get,
+    path = "/api/0/relocation-options/{name}/",
+    operation_id = "showOption",
+    tag = tag::CELL,
+    params(OfOption),
+    responses((status = 200, description = "The option.", body = OptionView), ShowRefusals),
+)]
 pub(crate) async fn show<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
@@ -34,11 +62,23 @@ pub(crate) async fn show<W: World>(
     api.option(known(&name)?).await.map(Json)
 }
 
+/// Set an option
+///
+/// For staff with the permission `relocation.admin`. It holds everywhere within a minute.
+#[utoipa::path(
+    put,
+    path = "/api/0/relocation-options/{name}/",
+    operation_id = "setOption",
+    tag = tag::CELL,
+    params(OfOption),
+    request_body = SetOptionRequest,
+    responses((status = 200, description = "The option as it is now.", body = OptionView), SetRefusals),
+)]
 pub(crate) async fn set<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
     Path(name): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<OptionView>, Refusal> {
     caller.require_admin()?;
     let option = known(&name)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use pipeline::api::RelocationView;
 use pipeline::artifact;
@@ -16,9 +16,26 @@ use pipeline::relocation::{Place, Relocation, RelocationFile};
 use pipeline::transition::admin::{self, abandon_upload};
 use pipeline::transition::lifecycle::create;
 
+use crate::extract::Path;
+use crate::openapi::answers::refusals;
+use crate::openapi::parameters::OfRelocation;
+use crate::openapi::tag;
 use crate::options::autopause;
 use crate::{Api, Caller, Refusal, World};
 
+refusals!(RetryRefusals: Forbidden, NotFound, NotFailed, FileGone, OwnerGone, OwnerBusy, ChangedMeanwhile);
+
+/// Retry a failed relocation as a new one
+///
+/// For staff. The new relocation has the file, the slugs, the owner and the promotion of the failed one, and begins at once.
+#[utoipa::path(
+    post,
+    path = "/api/0/relocations/{uuid}/retry/",
+    operation_id = "retryRelocation",
+    tag = tag::STEERING,
+    params(OfRelocation),
+    responses((status = 201, description = "The new relocation.", body = RelocationView), RetryRefusals),
+)]
 pub(crate) async fn retry<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,

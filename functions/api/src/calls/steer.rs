@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use bytes::Bytes;
+use axum::extract::State;
 use jiff::Timestamp;
 use pipeline::api::RelocationView;
 use pipeline::code::ErrorCode;
@@ -16,19 +15,40 @@ use pipeline::relocation::Relocation;
 use pipeline::task::OrderedTask;
 use pipeline::transition::admin::{self, Refused};
 
-use crate::body::step_of;
+use crate::body::{AtStep, UntilStep, step_of};
+use crate::extract::{Body, Path};
+use crate::openapi::answers::refusals;
+use crate::openapi::parameters::OfRelocation;
+use crate::openapi::tag;
 use crate::{Api, Caller, Refusal, World};
+
+refusals!(PauseRefusals: Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NoStepLeft, NotPausable, ChangedMeanwhile);
+refusals!(UnpauseRefusals: Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NotUnpausable, ChangedMeanwhile);
+refusals!(CancelRefusals: Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NoStepLeft, NotCancellable, ChangedMeanwhile);
+refusals!(AbortRefusals: Forbidden, NotFound, NotAbortable, ChangedMeanwhile);
+refusals!(RecoverRefusals: Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NotFailed, NotRecoverable, FileGone, OwnerBusy, ChangedMeanwhile);
 
 /// How often a change is decided anew because the record changed meanwhile. Whenever that happens somebody else got
 /// further, and so many do not ask at once.
 const TRIES: u32 = 40;
 
-/// Pauses before `atStep`, or before the next step.
+/// Pause a relocation
+///
+/// For staff. It pauses before `atStep`, or before the next step. A paused relocation keeps its place until it is unpaused.
+#[utoipa::path(
+    put,
+    path = "/api/0/relocations/{uuid}/pause/",
+    operation_id = "pauseRelocation",
+    tag = tag::STEERING,
+    params(OfRelocation),
+    request_body = Option<AtStep>,
+    responses((status = 200, description = "The relocation as it is now.", body = RelocationView), PauseRefusals),
+)]
 pub(crate) async fn pause<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
     Path(uuid): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<RelocationView>, Refusal> {
     api.steer(&caller, &uuid, (&body, "atStep"), |record, step, by, now| {
         admin::pause(record, step, by, now).map(Some)
@@ -36,12 +56,24 @@ pub(crate) async fn pause<W: World>(
     .await
 }
 
-/// Ends or moves a pause.
+/// End or move a pause
+///
+/// For staff. A paused relocation goes on, to pause again before `untilStep` if that is given. Of one that is yet to pause, the
+/// pause is moved there, or taken back.
+#[utoipa::path(
+    put,
+    path = "/api/0/relocations/{uuid}/unpause/",
+    operation_id = "unpauseRelocation",
+    tag = tag::STEERING,
+    params(OfRelocation),
+    request_body = Option<UntilStep>,
+    responses((status = 200, description = "The relocation as it is now.", body = RelocationView), UnpauseRefusals),
+)]
 pub(crate) async fn unpause<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
     Path(uuid): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<RelocationView>, Refusal> {
     api.steer(&caller, &uuid, (&body, "untilStep"), |record, step, by, now| {
         admin::unpause(record, step, by, now).map(Some)
@@ -49,17 +81,39 @@ pub(crate) async fn unpause<W: World>(
     .await
 }
 
-/// Cancels before `atStep`, or before the next step.
+/// Cancel a relocation
+///
+/// For staff. It fails before `atStep`, or before the next step, with everything that it began done. One that failed already stays
+/// as it is.
+#[utoipa::path(
+    put,
+    path = "/api/0/relocations/{uuid}/cancel/",
+    operation_id = "cancelRelocation",
+    tag = tag::STEERING,
+    params(OfRelocation),
+    request_body = Option<AtStep>,
+    responses((status = 200, description = "The relocation as it is now.", body = RelocationView), CancelRefusals),
+)]
 pub(crate) async fn cancel<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
     Path(uuid): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<RelocationView>, Refusal> {
     api.steer(&caller, &uuid, (&body, "atStep"), admin::cancel).await
 }
 
-/// Fails it at once.
+/// Abort a relocation
+///
+/// For staff. It fails at once, whatever it is at.
+#[utoipa::path(
+    put,
+    path = "/api/0/relocations/{uuid}/abort/",
+    operation_id = "abortRelocation",
+    tag = tag::STEERING,
+    params(OfRelocation),
+    responses((status = 200, description = "The relocation as it is now.", body = RelocationView), AbortRefusals),
+)]
 pub(crate) async fn abort<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
@@ -69,12 +123,23 @@ pub(crate) async fn abort<W: World>(
     api.change(&caller, relocation, |record, by, now| admin::abort(record, by, now).map(Some)).await
 }
 
-/// Gives a failed relocation one more attempt at its latest task.
+/// Recover a failed relocation
+///
+/// For staff. It gets one more attempt at its latest task and goes on from there, to pause before `untilStep` if that is given.
+#[utoipa::path(
+    put,
+    path = "/api/0/relocations/{uuid}/recover/",
+    operation_id = "recoverRelocation",
+    tag = tag::STEERING,
+    params(OfRelocation),
+    request_body = Option<UntilStep>,
+    responses((status = 200, description = "The relocation as it is now.", body = RelocationView), RecoverRefusals),
+)]
 pub(crate) async fn recover<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
     Path(uuid): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<RelocationView>, Refusal> {
     let relocation = api.for_staff(&caller, &uuid).await?;
     let step = step_of(&body, "untilStep")?;

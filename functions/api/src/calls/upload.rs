@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use pipeline::api::{CompleteRequest, MissingPart, PartView, RelocationView, UploadView};
 use pipeline::code::ErrorCode;
 use pipeline::commit::Actor;
@@ -15,12 +15,31 @@ use pipeline::transition::admin::abandon_upload;
 use pipeline::transition::lifecycle::awaits_upload;
 use pipeline::upload::{MAX_URLS, PART_BYTES, Parts};
 
+use crate::extract::Path;
+use crate::openapi::answers::refusals;
+use crate::openapi::parameters::OfRelocation;
+use crate::openapi::tag;
 use crate::{Api, Caller, Refusal, World};
+
+refusals!(ShowRefusals: Forbidden, NotFound, NotUploading);
+refusals!(CompleteRefusals: Forbidden, NotFound, NotUploading, InvalidField, PartsMissing, SizeDiffers);
+refusals!(AbandonRefusals: Forbidden, NotFound, NotUploading, ChangedMeanwhile);
 
 /// How long a URL is good.
 const URL_VALID_FOR: Duration = Duration::from_hours(1);
 
-/// What is there, and how to send what is missing.
+/// Show how far an upload is
+///
+/// For the owner, whoever asked for the relocation, and staff. Each missing part comes with a URL that is good for an hour; of more
+/// than 100 missing parts, the first 100 are named.
+#[utoipa::path(
+    get,
+    path = "/api/0/relocations/{uuid}/upload/",
+    operation_id = "showUpload",
+    tag = tag::UPLOAD,
+    params(OfRelocation),
+    responses((status = 200, description = "What is there, and how to send what is missing.", body = UploadView), ShowRefusals),
+)]
 pub(crate) async fn show<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
@@ -31,8 +50,19 @@ pub(crate) async fn show<W: World>(
     view(&api, &file).await?.map(Json).ok_or_else(|| ErrorCode::NotUploading.into())
 }
 
-/// The parts are all there: the file is put together, and its arrival starts the run. A call that comes again,
-/// because its answer was lost, is answered as the first one was.
+/// Complete an upload
+///
+/// For the owner, whoever asked for the relocation, and staff. The parts are all there: the file is put together, and its arrival
+/// starts the run. A call that comes again, because its answer was lost, is answered as the first one was.
+#[utoipa::path(
+    post,
+    path = "/api/0/relocations/{uuid}/upload/complete/",
+    operation_id = "completeUpload",
+    tag = tag::UPLOAD,
+    params(OfRelocation),
+    request_body = CompleteRequest,
+    responses((status = 200, description = "The relocation as it is now.", body = RelocationView), CompleteRefusals),
+)]
 pub(crate) async fn complete<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
@@ -74,7 +104,17 @@ fn has_arrived(relocation: &Relocation) -> bool {
     is_at_its_upload && relocation.fork.is_none() && !awaits_upload(relocation)
 }
 
-/// The upload is given up: the relocation fails, its owner is free.
+/// Give up an upload
+///
+/// For the owner, whoever asked for the relocation, and staff. The relocation fails, and its owner may ask for another one.
+#[utoipa::path(
+    delete,
+    path = "/api/0/relocations/{uuid}/upload/",
+    operation_id = "abandonUpload",
+    tag = tag::UPLOAD,
+    params(OfRelocation),
+    responses((status = 200, description = "The relocation as it is now.", body = RelocationView), AbandonRefusals),
+)]
 pub(crate) async fn abandon<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,

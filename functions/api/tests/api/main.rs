@@ -10,6 +10,7 @@
 
 mod artifacts;
 mod create;
+mod description;
 mod list;
 mod options;
 mod other;

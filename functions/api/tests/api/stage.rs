@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use silo::{MemorySilo, Row};
 use tower::ServiceExt;
 
+pub(crate) type TestWorld = (MemoryRelocations, MemoryObjects, MemoryObjects, TestKeys, MemorySilo);
 type TestApi = Api<(MemoryRelocations, MemoryObjects, MemoryObjects, TestKeys, MemorySilo)>;
 
 /// Who asks.

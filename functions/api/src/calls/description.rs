@@ -1,0 +1,31 @@
+//! GET openapi.json: the API's description, for programs that make clients or documentation of it.
+
+use std::sync::LazyLock;
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+
+use crate::openapi::answers::refusals;
+use crate::openapi::{document, tag};
+use crate::{Caller, Refusal};
+
+refusals!(DescriptionRefusals:);
+
+/// The document, which is the same for all.
+static DOCUMENT: LazyLock<Bytes> =
+    LazyLock::new(|| serde_json::to_vec(&document()).unwrap_or_default().into());
+
+/// This document
+///
+/// For everyone with a token.
+#[utoipa::path(
+    get,
+    path = "/api/0/openapi.json",
+    operation_id = "showDescription",
+    tag = tag::CELL,
+    responses((status = 200, description = "An OpenAPI document.", body = Object, content_type = "application/json"), DescriptionRefusals),
+)]
+pub(crate) async fn show(_: Caller) -> Result<Response, Refusal> {
+    Ok(([(CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response())
+}

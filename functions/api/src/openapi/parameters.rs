@@ -1,0 +1,41 @@
+//! The parts of addresses, described once for all calls that have them.
+
+#![allow(dead_code, reason = "nothing makes these: they are read for the description alone")]
+
+use pipeline::artifact::Folder;
+use pipeline::ids::RelocationId;
+use pipeline::option::KnownOption;
+use utoipa::IntoParams;
+
+/// …/{uuid}/
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct OfRelocation {
+    /// Which relocation.
+    #[param(inline)]
+    uuid: RelocationId,
+}
+
+/// …/{uuid}/artifacts/{kind}/{name}
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct OfArtifact {
+    /// Which relocation.
+    #[param(inline)]
+    uuid: RelocationId,
+    /// The folder: how validation is run, what goes in, what came out, what validation found.
+    #[param(inline)]
+    kind: Folder,
+    /// The file's name, such as `import-report.json`.
+    #[param(min_length = 1)]
+    name: String,
+}
+
+/// relocation-options/{name}/
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct OfOption {
+    /// Which option.
+    #[param(inline)]
+    name: KnownOption,
+}
