@@ -39,3 +39,12 @@ def exports(target: Target, binaries: Path) -> Exports:
     folder = Path(os.environ["RELOCATE_TEST_STATE"]) / target.cell.account / "exports"
     folder.mkdir()
     return Exports.into(folder, binaries, target.public_key)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows what tests recorded as their `summary`, because the output of tests that pass is not shown."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "summary":
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(text)

@@ -17,10 +17,10 @@ use utoipa::ToSchema;
 use crate::Refusal;
 use crate::extract;
 
-/// The form, as it is described.
+/// A relocation whose file comes along.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "read for the description alone")]
-pub(crate) struct UploadForm {
+pub(crate) struct UploadRequest {
     /// Username of the owner; of oneself, unless staff asks.
     #[schema(min_length = 1, max_length = 128)]
     owner: String,
@@ -36,20 +36,20 @@ pub(crate) struct UploadForm {
     file: Vec<u8>,
 }
 
-/// The body of a call about a step at which something is to happen, as it is described.
+/// When it happens.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "read for the description alone")]
 #[schema(rename_all = "camelCase")]
-pub(crate) struct AtStep {
+pub(crate) struct AtStepRequest {
     /// The step before which it happens: a later one than the relocation is at, and not the last. Without it, the next.
     at_step: Option<Step>,
 }
 
-/// The body of a call that lets a relocation go on, as it is described.
+/// How far it goes on.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "read for the description alone")]
 #[schema(rename_all = "camelCase")]
-pub(crate) struct UntilStep {
+pub(crate) struct UntilStepRequest {
     /// The step before which it pauses again: a later one than the relocation is at, and not the last. Without it, none.
     until_step: Option<Step>,
 }

@@ -1,6 +1,7 @@
 //! The HTTP API (SPEC §6): axum behind API Gateway's HTTP API. One file in `calls` for each thing that can be
 //! asked for; `router` says which address leads where.
 
+mod address;
 mod body;
 mod caller;
 mod calls;
@@ -70,6 +71,7 @@ pub fn router<W: World>(api: Arc<Api<W>>) -> Router {
         .fallback(async || Refusal::from(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn(address::as_asked))
         .layer(from_fn(logged))
         .with_state(api)
 }

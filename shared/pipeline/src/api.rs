@@ -13,7 +13,7 @@ use crate::relocation::{Failure, Relocation};
 use crate::task::OrderedTask;
 use crate::transition::admin::Refused;
 
-/// A relocation as the API shows it.
+/// A relocation as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -64,7 +64,7 @@ pub struct RelocationView {
     pub upload: Option<UploadView>,
 }
 
-/// A user as the API shows it.
+/// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Person {
@@ -121,7 +121,7 @@ impl RelocationView {
     }
 }
 
-/// The fields of POST relocations, in JSON for a direct upload.
+/// A relocation whose file is uploaded afterwards.
 // All are optional here, so that a missing one is named by us and not by the parser.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

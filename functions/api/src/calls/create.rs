@@ -25,7 +25,7 @@ use pipeline::transition::lifecycle::{NewRelocation, Source, create as new_reloc
 use pipeline::upload::{Parts, SizeClass};
 use tracing::warn;
 
-use crate::body::{CreateBody, UploadForm};
+use crate::body::{CreateBody, UploadRequest};
 use crate::calls::upload;
 use crate::openapi::answers::refusals;
 use crate::openapi::tag;
@@ -77,7 +77,7 @@ impl AskedFile {
     operation_id = "createRelocation",
     tag = tag::RELOCATIONS,
     request_body(
-        content((CreateRequest = "application/json"), (UploadForm = "multipart/form-data")),
+        content((CreateRequest = "application/json"), (UploadRequest = "multipart/form-data")),
     ),
     responses((
         status = 201,

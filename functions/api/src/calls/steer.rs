@@ -15,7 +15,7 @@ use pipeline::relocation::Relocation;
 use pipeline::task::OrderedTask;
 use pipeline::transition::admin::{self, Refused};
 
-use crate::body::{AtStep, UntilStep, step_of};
+use crate::body::{AtStepRequest, UntilStepRequest, step_of};
 use crate::extract::{Body, Path};
 use crate::openapi::answers::refusals;
 use crate::openapi::parameters::OfRelocation;
@@ -41,7 +41,7 @@ const TRIES: u32 = 40;
     operation_id = "pauseRelocation",
     tag = tag::STEERING,
     params(OfRelocation),
-    request_body = Option<AtStep>,
+    request_body = Option<AtStepRequest>,
     responses((status = 200, description = "The relocation as it is now.", body = RelocationView), PauseRefusals),
 )]
 pub(crate) async fn pause<W: World>(
@@ -66,7 +66,7 @@ pub(crate) async fn pause<W: World>(
     operation_id = "unpauseRelocation",
     tag = tag::STEERING,
     params(OfRelocation),
-    request_body = Option<UntilStep>,
+    request_body = Option<UntilStepRequest>,
     responses((status = 200, description = "The relocation as it is now.", body = RelocationView), UnpauseRefusals),
 )]
 pub(crate) async fn unpause<W: World>(
@@ -91,7 +91,7 @@ pub(crate) async fn unpause<W: World>(
     operation_id = "cancelRelocation",
     tag = tag::STEERING,
     params(OfRelocation),
-    request_body = Option<AtStep>,
+    request_body = Option<AtStepRequest>,
     responses((status = 200, description = "The relocation as it is now.", body = RelocationView), CancelRefusals),
 )]
 pub(crate) async fn cancel<W: World>(
@@ -132,7 +132,7 @@ pub(crate) async fn abort<W: World>(
     operation_id = "recoverRelocation",
     tag = tag::STEERING,
     params(OfRelocation),
-    request_body = Option<UntilStep>,
+    request_body = Option<UntilStepRequest>,
     responses((status = 200, description = "The relocation as it is now.", body = RelocationView), RecoverRefusals),
 )]
 pub(crate) async fn recover<W: World>(

@@ -7,7 +7,7 @@ use pipeline::api::{Problem, http_status};
 use pipeline::code::ErrorCode;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder};
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, Schema};
 
 /// What the gateway in front of the API says when it does not let a request through, or gets no answer.
@@ -104,7 +104,9 @@ fn response(codes: &[ErrorCode], common: Option<&Common>) -> Response {
 
 /// A problem whose code is one of these.
 fn problem_of(codes: &[ErrorCode]) -> Schema {
-    let names = ObjectBuilder::new().enum_values(Some(codes.iter().map(|code| code.as_str())));
+    let names = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(codes.iter().map(|code| code.as_str())));
     let narrowed = ObjectBuilder::new().property("code", names);
     AllOfBuilder::new().item(Ref::from_schema_name(Problem::name())).item(narrowed).into()
 }

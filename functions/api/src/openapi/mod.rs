@@ -85,7 +85,7 @@ impl Modify for Rest {
 }
 
 /// What the API answers with is always whole: where there is nothing, a field is null. The derived schemas would let it
-/// be missing.
+/// be missing. What calls take is named `…Request`, and stays as it is.
 fn require_what_is_always_there(components: &mut Components) {
     let may_be_missing = [("RelocationView", "upload"), ("Problem", "field")];
     for (name, schema) in &mut components.schemas {

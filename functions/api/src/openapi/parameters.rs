@@ -27,7 +27,7 @@ pub(crate) struct OfArtifact {
     #[param(inline)]
     kind: Folder,
     /// The file's name, such as `import-report.json`.
-    #[param(min_length = 1)]
+    #[param(min_length = 1, max_length = 255)]
     name: String,
 }
 

@@ -30,6 +30,40 @@ async fn permission_is_checked_before_existence() {
     }
 }
 
+/// The gateway decodes the path, and reading it as a URL would lead to another address, here to one that is there.
+#[tokio::test]
+async fn a_name_never_leads_to_another_address() {
+    let stage = Stage::new();
+    let there = "/api/0/relocation-options/relocation.enabled";
+    assert_eq!(stage.ask(Who::Staff, "GET", there, Value::Null).await.status, 200);
+    for elsewhere in [
+        "/api/0/relocation-options/relocation.enabled#x",
+        "/api/0/relocation-options\\relocation.enabled",
+        "/api/0/relocation-options/x/../relocation.enabled",
+        "/api/0/relocation-options/relocation.en\tabled",
+        "/api/0/relocation-options/\u{202e}%FF\0",
+        "/api/0/relocation-options/%FF",
+    ] {
+        let answer = stage.ask(Who::Staff, "GET", elsewhere, Value::Null).await;
+        assert_eq!(answer.code(), (404, "not-found"), "{elsewhere:?}");
+        assert_eq!(answer.content_type, "application/problem+json", "{elsewhere:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_a_problem_like_any_other() {
+    let stage = Stage::new();
+    let uuid = stage.created(Who::Ada, 10).await;
+    let body = format!("{{\"atStep\": \"{}\"}}", "x".repeat(5 * 1024 * 1024));
+    for path in
+        [&format!("/api/0/relocations/{uuid}/pause/"), "/api/0/relocation-options/relocation.enabled/"]
+    {
+        let answer = stage.send(Who::Admin, "PUT", path, "application/json", body.clone()).await;
+        assert_eq!(answer.code(), (400, "file-too-large"), "{path}");
+        assert_eq!(answer.content_type, "application/problem+json", "{path}");
+    }
+}
+
 #[tokio::test]
 async fn the_public_key_is_for_those_who_may_relocate() {
     let stage = Stage::new();

@@ -1,0 +1,107 @@
+"""Relocations in many states, so that calls with made-up data meet something that is there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+import schemathesis
+
+from .api import RELOCATIONS
+from .exports import Exports, account, acme
+from .target import Target
+
+# How many relocations there are for each call that uses them up.
+OF_EACH = 4
+# As many relocations may be under way as there are owners: each has one at a time.
+OWNERS = range(100, 160)
+# Those of them who have no relocation yet.
+FREE = [f"owner-{number}" for number in OWNERS[-10:]]
+CUSTOMER = 99
+# The calls that want relocations whose files have not come yet.
+WAITING = (
+    "abandonUpload", "abortRelocation", "cancelRelocation", "pauseRelocation", "showUpload", "unpauseRelocation"
+)
+# What ends at once, and may be recovered and retried as often as one likes.
+NO_EXPORT = b"not an export"
+
+
+@dataclass
+class Stock:
+    """Relocations, by the call that they are for; under `""` those that are for all."""
+
+    target: Target
+    exports: Exports
+    uuids: dict[str, list[str]] = field(default_factory=dict)
+    # The artifacts of the relocation that succeeded, as kind and name.
+    artifacts: list[tuple[str, str]] = field(default_factory=list)
+    # The parts of the uploads that can be completed.
+    parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @classmethod
+    def laid_in(cls, target: Target, exports: Exports) -> "Stock":
+        """Puts an instance with its people into the cell, and starts what is needed."""
+        people = [account(number, f"owner-{number}") for number in OWNERS]
+        target.seed(sum(people, [*account(1, "admin", is_staff=True), *account(CUSTOMER, "customer")]))
+        stock, owners = cls(target, exports), iter(f"owner-{number}" for number in OWNERS)
+        succeeded = target.submit(next(owners), ["acme-stock"], exports.seal(acme("acme-stock")))
+        failed = [stock._failing(owners) for _ in range(3 * OF_EACH)]
+        stock.uuids = {operation: stock._waiting(owners) for operation in WAITING}
+        stock.uuids["completeUpload"] = stock._sent(owners)
+        for uuid in stock.uuids["unpauseRelocation"]:
+            target.staff.expect(200, "PUT", f"{RELOCATIONS}{uuid}/pause/")
+        for uuid in failed:
+            assert target.ended(uuid)["status"] == "FAILURE"
+        stock.uuids |= {"recoverRelocation": failed[:OF_EACH], "retryRelocation": failed[OF_EACH : 2 * OF_EACH]}
+        assert target.ended(succeeded)["status"] == "SUCCESS"
+        files = target.staff.expect(200, "GET", f"{RELOCATIONS}{succeeded}/artifacts/")["files"]
+        stock.artifacts = [tuple(file["path"].split("/")) for file in files]
+        stock.uuids |= {"showArtifact": [succeeded]}
+        stock.uuids[""] = [succeeded, *failed[2 * OF_EACH :], *stock._waiting(owners)]
+        return stock
+
+    def bring_in(self, operation: str, case: schemathesis.Case) -> None:
+        """Lets most calls that could be about something be about what is there. Which, what was made up says."""
+        address, body = case.path_parameters or {}, case.body
+        choice = crc32(repr((address, case.query, body)).encode())
+        about, choice = choice % 4, choice // 4
+        if operation == "createRelocation" and about and isinstance(body, dict) and isinstance(body.get("owner"), str):
+            case.body = body | {"owner": _chosen([*FREE, "customer"], choice), "orgs": "acme"}
+        if not about or not _is_uuid(address.get("uuid")):
+            return
+        uuid = _chosen(self.uuids.get(operation, []) + self.uuids[""], choice)
+        if operation == "showArtifact" and about > 1:
+            kind, name = _chosen(self.artifacts, choice)
+            address = {"uuid": self.uuids[operation][0], "kind": kind, "name": name}
+            case.path_parameters = address
+            return
+        case.path_parameters = address | {"uuid": uuid}
+        if operation == "completeUpload" and about > 1 and uuid in self.parts:
+            case.body = {"parts": self.parts[uuid]}
+
+    def _failing(self, owners: Iterator[str]) -> str:
+        return self.target.submit(next(owners), ["acme"], self.exports.file(NO_EXPORT))
+
+    def _waiting(self, owners: Iterator[str]) -> list[str]:
+        """Relocations that wait for their files."""
+        return [self.target.staff.create(next(owners), ["acme"], 10)["uuid"] for _ in range(OF_EACH)]
+
+    def _sent(self, owners: Iterator[str]) -> list[str]:
+        """Relocations whose files are there, but not completed."""
+        file = self.exports.file(NO_EXPORT)
+        for _ in range(OF_EACH):
+            uuid = self.target.staff.create(next(owners), ["acme"], len(NO_EXPORT))["uuid"]
+            self.parts[uuid] = self.target.staff.send_parts(uuid, file)
+        return list(self.parts)
+
+
+def _chosen(choices: list[Any], number: int) -> Any:
+    return choices[number % len(choices)]
+
+
+def _is_uuid(text: Any) -> bool:
+    try:
+        return bool(UUID(text))
+    except (AttributeError, TypeError, ValueError):
+        return False
