@@ -8,7 +8,9 @@ shown, each with a command that makes its call, once everything has been asked.
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Lock
 from zlib import crc32
 
 import pytest
@@ -34,12 +36,16 @@ AT_LEAST = 2_000
 CALLERS = {"admin": 70, "staff": 10, "customer": 15, "nobody": 5}
 
 
+# The emulator takes its time with each call, most of which it waits.
+AT_ONCE = 4
+
+
 @dataclass(frozen=True)
 class Caller:
     """Somebody who asks."""
 
     role: str
-    session: requests.Session
+    headers: dict[str, str]
     query: dict[str, str]
 
 
@@ -51,19 +57,27 @@ class Talk:
     # How many answers there were, by operation, role and status.
     answers: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     findings: dict[tuple[str, int, str], str] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
 
-    def ask(self, case: schemathesis.Case, caller: Caller) -> None:
+    def ask_all(self, cases: list[schemathesis.Case], caller: Caller) -> None:
+        """Makes calls, one after the other."""
+        session = requests.Session()
+        for case in cases:
+            self.ask(case, caller, session)
+
+    def ask(self, case: schemathesis.Case, caller: Caller, session: requests.Session) -> None:
         """Makes a call and looks at the answer."""
         operation = case.operation.definition.raw["operationId"]
         if not _is_of_another_method(case):
-            self.stock.bring_in(operation, case)
-        response = case.call(session=caller.session, params=caller.query)
+            self.stock.bring_in(operation, case, caller.role)
+        response = case.call(session=session, headers=caller.headers, params=caller.query)
         for problem in _problems(case, response, caller):
             command = case.as_curl_command(headers={"Authorization": f"(that of {caller.role})"})
             said = f"{operation} {response.status_code}: {problem}\n{response.text[:400]}\n{command}"
             self.findings.setdefault((operation, response.status_code, problem[:80]), said)
         if not _is_of_another_method(case):
-            self.answers[operation, caller.role, response.status_code] += 1
+            with self.lock:
+                self.answers[operation, caller.role, response.status_code] += 1
 
     def summary(self) -> str:
         """How many answers of which status each operation had."""
@@ -86,7 +100,7 @@ def _problems(case: schemathesis.Case, response: schemathesis.Response, caller: 
     if _is_of_another_method(case):
         return [] if response.status_code in (401, 404, 405) else ["not refused, though it is no method of the address"]
     try:
-        case.validate_response(response, checks=CHECKS, headers=dict(caller.session.headers))
+        case.validate_response(response, checks=CHECKS, headers=caller.headers)
     except FailureGroup as group:
         return [f"{failure.title}: {failure.message}" for failure in group.exceptions]
     return []
@@ -105,11 +119,9 @@ def caller(request: pytest.FixtureRequest, target: Target) -> Caller:
         "staff": issuer.token(1, "admin", staff=True),
         "customer": issuer.token(CUSTOMER, "customer"),
     }
-    session = requests.Session()
-    if token := tokens.get(request.param):
-        session.headers["Authorization"] = f"Bearer {token}"
+    token = tokens.get(request.param)
     name, _, value = target.cell.api_query.partition("=")
-    return Caller(request.param, session, {name: value})
+    return Caller(request.param, {"Authorization": f"Bearer {token}"} if token else {}, {name: value})
 
 
 @pytest.fixture(scope="module")
@@ -126,20 +138,28 @@ def described(target: Target, caller: Caller) -> schemathesis.BaseSchema:
 
 
 def test_whatever_is_asked(described: schemathesis.BaseSchema, talk: Talk, caller: Caller) -> None:
-    def ask(case: schemathesis.Case) -> None:
-        talk.ask(case, caller)
+    conversations = [_made_up(found.ok(), caller) for found in described.get_all_operations()]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(lambda cases: talk.ask_all(cases, caller), conversations))
 
-    phases = list(HypothesisTestMode) if caller.role == "admin" else [HypothesisTestMode.FUZZING]
-    # As schemathesis's own decorator does it, which this version of pytest does not let do.
-    for found in described.get_all_operations():
-        operation = found.ok()
-        config = described.config
-        settings = config.get_hypothesis_settings(operation=operation, phase="fuzzing", apply_ci_profile=False)
-        seed = crc32(f"{SEED} {caller.role} {operation.label}".encode())
-        made_up = HypothesisTestConfig(
-            project=config, modes=phases, settings=settings, apply_ci_profile=False, seed=seed
-        )
-        create_test(operation=operation, test_func=ask, config=made_up)()
+
+def _made_up(operation: schemathesis.APIOperation, caller: Caller) -> list[schemathesis.Case]:
+    """All that is made up for a call, as schemathesis's own decorator does it; this version of pytest does not take that."""
+    cases: list[schemathesis.Case] = []
+
+    def keep(case: schemathesis.Case) -> None:
+        cases.append(case)
+
+    config = operation.schema.config
+    test = HypothesisTestConfig(
+        project=config,
+        modes=list(HypothesisTestMode) if caller.role == "admin" else [HypothesisTestMode.FUZZING],
+        settings=config.get_hypothesis_settings(operation=operation, phase="fuzzing", apply_ci_profile=False),
+        apply_ci_profile=False,
+        seed=crc32(f"{SEED} {caller.role} {operation.label}".encode()),
+    )
+    create_test(operation=operation, test_func=keep, config=test)()
+    return cases
 
 
 def test_every_answer_was_as_described(talk: Talk, record_property: Callable[[str, object], None]) -> None:

@@ -34,6 +34,8 @@ class Stock:
     target: Target
     exports: Exports
     uuids: dict[str, list[str]] = field(default_factory=dict)
+    # The customer's.
+    own: str = ""
     # The artifacts of the relocation that succeeded, as kind and name.
     artifacts: list[tuple[str, str]] = field(default_factory=list)
     # The parts of the uploads that can be completed.
@@ -42,13 +44,16 @@ class Stock:
     @classmethod
     def laid_in(cls, target: Target, exports: Exports) -> "Stock":
         """Puts an instance with its people into the cell, and starts what is needed."""
+        for option, value in (("relocation.enabled", "true"), ("relocation.daily-limit.small", "1000")):
+            target.staff.expect(200, "PUT", f"/api/0/relocation-options/{option}/", {"value": value})
         people = [account(number, f"owner-{number}") for number in OWNERS]
         target.seed(sum(people, [*account(1, "admin", is_staff=True), *account(CUSTOMER, "customer")]))
-        stock, owners = cls(target, exports), iter(f"owner-{number}" for number in OWNERS)
+        stock, owners = cls(target, exports), iter([f"owner-{number}" for number in OWNERS[:-10]])
         succeeded = target.submit(next(owners), ["acme-stock"], exports.seal(acme("acme-stock")))
         failed = [stock._failing(owners) for _ in range(3 * OF_EACH)]
         stock.uuids = {operation: stock._waiting(owners) for operation in WAITING}
         stock.uuids["completeUpload"] = stock._sent(owners)
+        stock.own = target.user(CUSTOMER, "customer").create("customer", ["acme"], 10)["uuid"]
         for uuid in stock.uuids["unpauseRelocation"]:
             target.staff.expect(200, "PUT", f"{RELOCATIONS}{uuid}/pause/")
         for uuid in failed:
@@ -61,24 +66,26 @@ class Stock:
         stock.uuids[""] = [succeeded, *failed[2 * OF_EACH :], *stock._waiting(owners)]
         return stock
 
-    def bring_in(self, operation: str, case: schemathesis.Case) -> None:
+    def bring_in(self, operation: str, case: schemathesis.Case, role: str) -> None:
         """Lets most calls that could be about something be about what is there. Which, what was made up says."""
+        is_customer = role == "customer"
         address, body = case.path_parameters or {}, case.body
         choice = crc32(repr((address, case.query, body)).encode())
         about, choice = choice % 4, choice // 4
         if operation == "createRelocation" and about and isinstance(body, dict) and isinstance(body.get("owner"), str):
-            case.body = body | {"owner": _chosen([*FREE, "customer"], choice), "orgs": "acme"}
+            owner = "customer" if is_customer else _chosen(FREE, choice)
+            case.body = body | {"owner": owner, "orgs": "acme"}
         if not about or not _is_uuid(address.get("uuid")):
             return
         uuid = _chosen(self.uuids.get(operation, []) + self.uuids[""], choice)
-        if operation == "showArtifact" and about > 1:
-            kind, name = _chosen(self.artifacts, choice)
-            address = {"uuid": self.uuids[operation][0], "kind": kind, "name": name}
-            case.path_parameters = address
-            return
+        if is_customer and about > 1:
+            uuid = self.own
         case.path_parameters = address | {"uuid": uuid}
         if operation == "completeUpload" and about > 1 and uuid in self.parts:
             case.body = {"parts": self.parts[uuid]}
+        if operation == "showArtifact" and about > 1:
+            kind, name = _chosen(self.artifacts, choice)
+            case.path_parameters = {"uuid": self.uuids[operation][0], "kind": kind, "name": name}
 
     def _failing(self, owners: Iterator[str]) -> str:
         return self.target.submit(next(owners), ["acme"], self.exports.file(NO_EXPORT))

@@ -204,6 +204,8 @@ fn findings_files_are_told_apart(#[case] name: &str, #[case] expected: bool) {
 #[case("", false)]
 #[case("..", false)]
 #[case("../in/raw-relocation-data.tar", false)]
+#[case(&"x".repeat(255), true)]
+#[case(&"x".repeat(256), false)]
 fn a_name_stays_in_its_folder(#[case] name: &str, #[case] allowed: bool) {
     assert_eq!(artifact::named(id(), Folder::In, name).is_some(), allowed);
 }
