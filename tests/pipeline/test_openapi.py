@@ -1,8 +1,8 @@
 """The API answers as its description says, whatever it is asked: schemathesis makes up what, from the description.
 
-Some of it is as described and some is not; a good part is about relocations that are there. What is found is not asked
-again in smaller pieces: calls change what they meet, so that the same call may be answered otherwise. All findings are
-shown, each with a command that makes its call, once everything has been asked.
+Some of it is as described and some is not; a good part is about relocations that are there. What is found is not
+asked again in smaller pieces: calls change what they meet, so that the same call may be answered otherwise. All findings
+are shown, each with a command that makes its call, once everything has been asked.
 """
 
 import os
@@ -85,8 +85,8 @@ class Talk:
         for (operation, role, status), count in self.answers.items():
             for name in (operation, f"({role})", "all"):
                 lines[name][status] += count
-        rows = [f"{name:18}{counts.total():5}: {dict(sorted(counts.items()))}" for name, counts in sorted(lines.items())]
-        return "\n".join(rows)
+        rows = sorted(lines.items())
+        return "\n".join(f"{name:18}{counts.total():5}: {dict(sorted(counts.items()))}" for name, counts in rows)
 
 
 def _is_of_another_method(case: schemathesis.Case) -> bool:
@@ -98,7 +98,8 @@ def _problems(case: schemathesis.Case, response: schemathesis.Response, caller: 
     if response.status_code >= 500:
         return ["a server error"]
     if _is_of_another_method(case):
-        return [] if response.status_code in (401, 404, 405) else ["not refused, though it is no method of the address"]
+        is_refused = response.status_code in (401, 404, 405)
+        return [] if is_refused else ["not refused, though it is no method of the address"]
     try:
         case.validate_response(response, checks=CHECKS, headers=caller.headers)
     except FailureGroup as group:
@@ -144,7 +145,7 @@ def test_whatever_is_asked(described: schemathesis.BaseSchema, talk: Talk, calle
 
 
 def _made_up(operation: schemathesis.APIOperation, caller: Caller) -> list[schemathesis.Case]:
-    """All that is made up for a call, as schemathesis's own decorator does it; this version of pytest does not take that."""
+    """All that is made up for a call, as schemathesis's decorator does it, which this version of pytest does not take."""
     cases: list[schemathesis.Case] = []
 
     def keep(case: schemathesis.Case) -> None:

@@ -1,5 +1,5 @@
-//! The bodies of requests: of POST relocations, JSON for a direct upload or a form with the file in it; of calls about
-//! a step, JSON or nothing.
+//! The bodies of requests: of POST relocations, JSON for a direct upload or a form with the file in it; of calls
+//! about a step, JSON or nothing.
 
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
@@ -24,8 +24,8 @@ pub(crate) struct UploadRequest {
     /// Username of the owner; of oneself, unless staff asks.
     #[schema(min_length = 1, max_length = 128)]
     owner: String,
-    /// Slugs of the wanted organisations, comma-separated: letters, digits and dashes, 50 characters at most each, not
-    /// all digits, no dash at either end.
+    /// Slugs of the wanted organisations, comma-separated: letters, digits and dashes, 50 characters at most each,
+    /// not all digits, no dash at either end.
     #[schema(max_length = 10_000, example = "acme,acme-labs")]
     orgs: String,
     /// A promotion to redeem.
@@ -41,7 +41,8 @@ pub(crate) struct UploadRequest {
 #[allow(dead_code, reason = "read for the description alone")]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct AtStepRequest {
-    /// The step before which it happens: a later one than the relocation is at, and not the last. Without it, the next.
+    /// The step before which it happens: a later one than the relocation is at, and not the last. Without it, the
+    /// next.
     at_step: Option<Step>,
 }
 
@@ -50,7 +51,8 @@ pub(crate) struct AtStepRequest {
 #[allow(dead_code, reason = "read for the description alone")]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct UntilStepRequest {
-    /// The step before which it pauses again: a later one than the relocation is at, and not the last. Without it, none.
+    /// The step before which it pauses again: a later one than the relocation is at, and not the last. Without it,
+    /// none.
     until_step: Option<Step>,
 }
 

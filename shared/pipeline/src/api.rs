@@ -130,9 +130,12 @@ pub struct CreateRequest {
     /// Username of the owner; of oneself, unless staff asks.
     #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 128))]
     pub owner: Option<String>,
-    /// Slugs of the wanted organisations, comma-separated: letters, digits and dashes, 50 characters at most each, not
-    /// all digits, no dash at either end.
-    #[cfg_attr(feature = "openapi", schema(required, value_type = String, max_length = 10_000, example = "acme,acme-labs"))]
+    /// Slugs of the wanted organisations, comma-separated: letters, digits and dashes, 50 characters at most each,
+    /// not all digits, no dash at either end.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required, value_type = String, max_length = 10_000, example = "acme,acme-labs")
+    )]
     pub orgs: Option<String>,
     /// A promotion to redeem.
     #[serde(rename = "promo_code")]

@@ -87,8 +87,8 @@ pub fn folder(id: RelocationId, folder: Folder) -> String {
 /// The longest name of an artifact, in bytes; a key of S3 may have 1,024.
 pub const NAME_BYTES_MAX: usize = 255;
 
-/// The key of an artifact by its name within a folder. None for a name that would leave the folder, or is too long for
-/// any.
+/// The key of an artifact by its name within a folder. None for a name that would leave the folder, or is too long
+/// for any.
 #[must_use]
 pub fn named(id: RelocationId, place: Folder, name: &str) -> Option<String> {
     let safe = !name.is_empty() && !name.contains('/') && name != "." && name != "..";

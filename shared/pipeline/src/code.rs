@@ -66,7 +66,8 @@ macro_rules! codes {
 
         #[cfg(feature = "openapi")]
         crate::schema::of_names! {
-            ErrorCode, "Why something was refused, or failed. A code never changes its meaning.", [$(($name, $sentence)),+]
+            ErrorCode, "Why something was refused, or failed. A code never changes its meaning.",
+            [$(($name, $sentence)),+]
         }
     };
 }

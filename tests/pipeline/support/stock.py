@@ -72,7 +72,8 @@ class Stock:
         address, body = case.path_parameters or {}, case.body
         choice = crc32(repr((address, case.query, body)).encode())
         about, choice = choice % 4, choice // 4
-        if operation == "createRelocation" and about and isinstance(body, dict) and isinstance(body.get("owner"), str):
+        names_an_owner = isinstance(body, dict) and isinstance(body.get("owner"), str)
+        if operation == "createRelocation" and about and names_an_owner:
             owner = "customer" if is_customer else _chosen(FREE, choice)
             case.body = body | {"owner": owner, "orgs": "acme"}
         if not about or not _is_uuid(address.get("uuid")):

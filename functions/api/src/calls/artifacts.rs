@@ -1,4 +1,5 @@
-//! …/{uuid}/artifacts/: the files that a relocation keeps. They hold customers' data, so that each reading is on record.
+//! …/{uuid}/artifacts/: the files that a relocation keeps. They hold customers' data, so that each reading is on
+//! record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,15 +65,19 @@ pub(crate) async fn list<W: World>(
 
 /// Read a file of a relocation
 ///
-/// For staff with the permission `relocation.admin`; each reading is in the audit. A sealed file is opened. One that is no text,
-/// or larger than 4 MiB, is not in the answer: it says from where to download the file, and what opens it.
+/// For staff with the permission `relocation.admin`; each reading is in the audit. A sealed file is opened. One
+/// that is no text, or larger than 4 MiB, is not in the answer: it says from where to download the file, and what
+/// opens it.
 #[utoipa::path(
     get,
     path = "/api/0/relocations/{uuid}/artifacts/{kind}/{name}",
     operation_id = "showArtifact",
     tag = tag::INSPECTION,
     params(OfArtifact),
-    responses((status = 200, description = "What is in the file, or how to get it.", body = ArtifactView), ShowRefusals),
+    responses(
+        (status = 200, description = "What is in the file, or how to get it.", body = ArtifactView),
+        ShowRefusals
+    ),
 )]
 pub(crate) async fn show<W: World>(
     State(api): State<Arc<Api<W>>>,

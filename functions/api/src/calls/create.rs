@@ -33,8 +33,8 @@ use crate::options::{autopause, daily_limit, is_enabled};
 use crate::{Api, Caller, Refusal, World};
 
 refusals!(CreateRefusals:
-    InvalidField, FileTooLarge, FeatureDisabled, OwnerNotSelf, MalformedSlug, DailyLimitReached, UnknownOwner, OwnerBusy,
-    ChangedMeanwhile,
+    InvalidField, FileTooLarge, FeatureDisabled, OwnerNotSelf, MalformedSlug, DailyLimitReached, UnknownOwner,
+    OwnerBusy, ChangedMeanwhile,
 );
 
 const OWNER_LENGTH_MAX: usize = 128;
@@ -68,9 +68,9 @@ impl AskedFile {
 
 /// Ask for a relocation
 ///
-/// For everyone while relocation is enabled, each for themselves; staff always, and for anyone. A file of up to 4 MiB may come in
-/// the form. For a larger one its name and size are sent as JSON, and the answer says how to upload it; it has to arrive within 24
-/// hours.
+/// For everyone while relocation is enabled, each for themselves; staff always, and for anyone. A file of up to 4
+/// MiB may come in the form. For a larger one its name and size are sent as JSON, and the answer says how to upload
+/// it; it has to arrive within 24 hours.
 #[utoipa::path(
     post,
     path = "/api/0/relocations/",

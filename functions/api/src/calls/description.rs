@@ -24,7 +24,10 @@ static DOCUMENT: LazyLock<Bytes> =
     path = "/api/0/openapi.json",
     operation_id = "showDescription",
     tag = tag::CELL,
-    responses((status = 200, description = "An OpenAPI document.", body = Object, content_type = "application/json"), DescriptionRefusals),
+    responses(
+        (status = 200, description = "An OpenAPI document.", body = Object),
+        DescriptionRefusals
+    ),
 )]
 pub(crate) async fn show(_: Caller) -> Result<Response, Refusal> {
     Ok(([(CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response())

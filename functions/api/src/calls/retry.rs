@@ -27,7 +27,8 @@ refusals!(RetryRefusals: Forbidden, NotFound, NotFailed, FileGone, OwnerGone, Ow
 
 /// Retry a failed relocation as a new one
 ///
-/// For staff. The new relocation has the file, the slugs, the owner and the promotion of the failed one, and begins at once.
+/// For staff. The new relocation has the file, the slugs, the owner and the promotion of the failed one, and begins
+/// at once.
 #[utoipa::path(
     post,
     path = "/api/0/relocations/{uuid}/retry/",

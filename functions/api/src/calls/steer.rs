@@ -22,11 +22,23 @@ use crate::openapi::parameters::OfRelocation;
 use crate::openapi::tag;
 use crate::{Api, Caller, Refusal, World};
 
-refusals!(PauseRefusals: Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NoStepLeft, NotPausable, ChangedMeanwhile);
-refusals!(UnpauseRefusals: Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NotUnpausable, ChangedMeanwhile);
-refusals!(CancelRefusals: Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NoStepLeft, NotCancellable, ChangedMeanwhile);
+refusals!(PauseRefusals:
+    Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NoStepLeft, NotPausable,
+    ChangedMeanwhile,
+);
+refusals!(UnpauseRefusals:
+    Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NotUnpausable,
+    ChangedMeanwhile,
+);
+refusals!(CancelRefusals:
+    Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NoStepLeft, NotCancellable,
+    ChangedMeanwhile,
+);
 refusals!(AbortRefusals: Forbidden, NotFound, NotAbortable, ChangedMeanwhile);
-refusals!(RecoverRefusals: Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NotFailed, NotRecoverable, FileGone, OwnerBusy, ChangedMeanwhile);
+refusals!(RecoverRefusals:
+    Forbidden, NotFound, InvalidField, FileTooLarge, UnknownStep, StepNotSchedulable, NotFailed, NotRecoverable,
+    FileGone, OwnerBusy, ChangedMeanwhile,
+);
 
 /// How often a change is decided anew because the record changed meanwhile. Whenever that happens somebody else got
 /// further, and so many do not ask at once.
@@ -34,7 +46,8 @@ const TRIES: u32 = 40;
 
 /// Pause a relocation
 ///
-/// For staff. It pauses before `atStep`, or before the next step. A paused relocation keeps its place until it is unpaused.
+/// For staff. It pauses before `atStep`, or before the next step. A paused relocation keeps its place until it is
+/// unpaused.
 #[utoipa::path(
     put,
     path = "/api/0/relocations/{uuid}/pause/",
@@ -58,8 +71,8 @@ pub(crate) async fn pause<W: World>(
 
 /// End or move a pause
 ///
-/// For staff. A paused relocation goes on, to pause again before `untilStep` if that is given. Of one that is yet to pause, the
-/// pause is moved there, or taken back.
+/// For staff. A paused relocation goes on, to pause again before `untilStep` if that is given. Of one that is yet
+/// to pause, the pause is moved there, or taken back.
 #[utoipa::path(
     put,
     path = "/api/0/relocations/{uuid}/unpause/",
@@ -83,8 +96,8 @@ pub(crate) async fn unpause<W: World>(
 
 /// Cancel a relocation
 ///
-/// For staff. It fails before `atStep`, or before the next step, with everything that it began done. One that failed already stays
-/// as it is.
+/// For staff. It fails before `atStep`, or before the next step, with everything that it began done. One that
+/// failed already stays as it is.
 #[utoipa::path(
     put,
     path = "/api/0/relocations/{uuid}/cancel/",
@@ -125,7 +138,8 @@ pub(crate) async fn abort<W: World>(
 
 /// Recover a failed relocation
 ///
-/// For staff. It gets one more attempt at its latest task and goes on from there, to pause before `untilStep` if that is given.
+/// For staff. It gets one more attempt at its latest task and goes on from there, to pause before `untilStep` if
+/// that is given.
 #[utoipa::path(
     put,
     path = "/api/0/relocations/{uuid}/recover/",

@@ -30,15 +30,18 @@ const URL_VALID_FOR: Duration = Duration::from_hours(1);
 
 /// Show how far an upload is
 ///
-/// For the owner, whoever asked for the relocation, and staff. Each missing part comes with a URL that is good for an hour; of more
-/// than 100 missing parts, the first 100 are named.
+/// For the owner, whoever asked for the relocation, and staff. Each missing part comes with a URL that is good for
+/// an hour; of more than 100 missing parts, the first 100 are named.
 #[utoipa::path(
     get,
     path = "/api/0/relocations/{uuid}/upload/",
     operation_id = "showUpload",
     tag = tag::UPLOAD,
     params(OfRelocation),
-    responses((status = 200, description = "What is there, and how to send what is missing.", body = UploadView), ShowRefusals),
+    responses(
+        (status = 200, description = "What is there, and how to send what is missing.", body = UploadView),
+        ShowRefusals
+    ),
 )]
 pub(crate) async fn show<W: World>(
     State(api): State<Arc<Api<W>>>,
@@ -52,8 +55,9 @@ pub(crate) async fn show<W: World>(
 
 /// Complete an upload
 ///
-/// For the owner, whoever asked for the relocation, and staff. The parts are all there: the file is put together, and its arrival
-/// starts the run. A call that comes again, because its answer was lost, is answered as the first one was.
+/// For the owner, whoever asked for the relocation, and staff. The parts are all there: the file is put together,
+/// and its arrival starts the run. A call that comes again, because its answer was lost, is answered as the first
+/// one was.
 #[utoipa::path(
     post,
     path = "/api/0/relocations/{uuid}/upload/complete/",
@@ -106,7 +110,8 @@ fn has_arrived(relocation: &Relocation) -> bool {
 
 /// Give up an upload
 ///
-/// For the owner, whoever asked for the relocation, and staff. The relocation fails, and its owner may ask for another one.
+/// For the owner, whoever asked for the relocation, and staff. The relocation fails, and its owner may ask for
+/// another one.
 #[utoipa::path(
     delete,
     path = "/api/0/relocations/{uuid}/upload/",

@@ -1,4 +1,5 @@
-//! What calls are answered with when they are not served: by the API, in one form for all, or by the gateway before it.
+//! What calls are answered with when they are not served: by the API, in one form for all, or by the gateway before
+//! it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

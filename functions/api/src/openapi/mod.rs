@@ -1,7 +1,7 @@
 //! The API's description (OpenAPI 3.1), made of what stands at the handlers and of the types they take and give.
 //!
-//! A call is described where it is served, in `calls`; it is named in the list below, too. A test compares this with the
-//! router, so that neither can be forgotten.
+//! A call is described where it is served, in `calls`; it is named in the list below, too. A test compares this
+//! with the router, so that neither can be forgotten.
 
 pub(crate) mod answers;
 pub(crate) mod parameters;
@@ -84,8 +84,8 @@ impl Modify for Rest {
     }
 }
 
-/// What the API answers with is always whole: where there is nothing, a field is null. The derived schemas would let it
-/// be missing. What calls take is named `…Request`, and stays as it is.
+/// What the API answers with is always whole: where there is nothing, a field is null. The derived schemas would
+/// let it be missing. What calls take is named `…Request`, and stays as it is.
 fn require_what_is_always_there(components: &mut Components) {
     let may_be_missing = [("RelocationView", "upload"), ("Problem", "field")];
     for (name, schema) in &mut components.schemas {

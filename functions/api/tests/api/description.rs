@@ -49,8 +49,8 @@ async fn everyone_with_a_token_may_read_it() {
     }
 }
 
-/// Every call asks first who it is that calls, so that nobody is answered with 401 where there is a call, with 405 where
-/// there is none at an address, and with 404 where there is no address.
+/// Every call asks first who it is that calls, so that nobody is answered with 401 where there is a call, with 405
+/// where there is none at an address, and with 404 where there is no address.
 #[tokio::test]
 async fn what_is_described_is_what_there_is() {
     let stage = Stage::new();
@@ -97,7 +97,8 @@ async fn every_code_that_a_call_is_refused_with_is_described() {
     assert_eq!(described, expected);
 }
 
-/// The schemas of what calls take are told from those of what they give by their names, since the latter are always whole.
+/// The schemas of what calls take are told from those of what they give by their names, since the latter are always
+/// whole.
 #[tokio::test]
 async fn what_calls_take_is_named_so() {
     let document = document(&Stage::new()).await;
