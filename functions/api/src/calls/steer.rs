@@ -183,7 +183,7 @@ impl<W: World> Api<W> {
         &self,
         caller: &Caller,
         uuid: &str,
-        (body, field): (&Bytes, &'static str),
+        (body, field): (&[u8], &'static str),
         decide: impl Fn(&Relocation, Option<Step>, Actor, Timestamp) -> Result<Option<Commit>, Refused>,
     ) -> Result<Json<RelocationView>, Refusal> {
         let relocation = self.for_staff(caller, uuid).await?;
