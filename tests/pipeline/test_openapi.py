@@ -16,6 +16,7 @@ from zlib import crc32
 import pytest
 import requests
 import schemathesis
+from jsonschema import Draft202012Validator
 from schemathesis.core.failures import FailureGroup
 from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
 from schemathesis.specs.openapi.checks import (
@@ -169,7 +170,11 @@ def test_every_answer_was_as_described(talk: Talk, record_property: Callable[[st
 
 
 def test_the_document_is_openapi(target: Target) -> None:
-    schemathesis.openapi.from_dict(target.staff.expect(200, "GET", DOCUMENT)).validate()
+    document = target.staff.expect(200, "GET", DOCUMENT)
+    assert document["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(document).validate()
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
 
 
 def test_enough_was_asked_and_each_call_served_once(target: Target, talk: Talk) -> None:
