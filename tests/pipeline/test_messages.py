@@ -12,7 +12,7 @@ from local_stack import inspection
 from support import events
 from support.events import Consumer
 from support.exports import Exports, account, acme
-from support.faults import Faults
+from support.faults import Faults, Rule
 from support.state import State, Tables
 from support.target import Source, Target
 from support.waiting import eventually
@@ -250,9 +250,13 @@ def test_a_relay_that_dies_between_publishing_and_deleting_publishes_twice_and_d
     operation: str,
 ) -> None:
     number = next(numbers)
-    with Faults().broken(target.cell.function("outbox-relay"), action, operation=operation) as rule:
+    relay = target.cell.function("outbox-relay")
+    with Faults().broken(relay, action, operation=operation) as rule:
         uuid = submit(target, exports, number)
-        eventually(lambda: rule.broken, what="the relay dies")
+        asked = dies(rule)
+    while uuid not in asked:  # It was still at what an earlier test left to tell.
+        with Faults().broken(relay, action, operation=operation) as rule:
+            asked = dies(rule)
 
     def has_gone_on() -> bool:
         sweep(target)
@@ -270,6 +274,12 @@ def test_a_relay_that_dies_between_publishing_and_deleting_publishes_twice_and_d
     assert kinds["relocation.succeeded"] == kinds["relocation.created"] == 1, sequences
     eventually(lambda: len(mails(target, uuid)) == 2, what="both have their mails")
     assert mails(target, uuid) == {"admin@example.com": 2, f"{owner(number)}@example.com": 2}
+
+
+def dies(rule: Rule) -> str:
+    """What the relay asked for when it was killed."""
+    asked = eventually(lambda: [call["body"] for call in rule.broken if "body" in call], what="the relay dies")
+    return asked[-1]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -35,8 +36,6 @@ CHECKS = [status_code_conformance, content_type_conformance, response_schema_con
 AT_LEAST = 2_000
 # Who asks, and how often each call is made at most. The first asks for what is at the borders of fields, too.
 CALLERS = {"admin": 70, "staff": 10, "customer": 15, "nobody": 5}
-
-
 # The emulator takes its time with each call, most of which it waits.
 AT_ONCE = 4
 
@@ -110,25 +109,34 @@ def _problems(case: schemathesis.Case, response: schemathesis.Response, caller: 
 
 @pytest.fixture(scope="module")
 def talk(target: Target, exports: Exports) -> Talk:
-    return Talk(Stock.laid_in(target, exports))
+    """All that was asked, of each call by each caller."""
+    talk = Talk(Stock.laid_in(target, exports))
+    document = target.staff.expect(200, "GET", DOCUMENT)
+    for caller in callers(target):
+        operations = described(document, target, caller).get_all_operations()
+        conversations = [_made_up(found.ok(), caller) for found in operations]
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            list(threads.map(lambda cases, caller=caller: talk.ask_all(cases, caller), conversations))
+    return talk
 
 
-@pytest.fixture(scope="module", params=CALLERS)
-def caller(request: pytest.FixtureRequest, target: Target) -> Caller:
+def callers(target: Target) -> list[Caller]:
     issuer = target.cell.issuer
     tokens = {
         "admin": target.cell.staff_token(),
         "staff": issuer.token(1, "admin", staff=True),
         "customer": issuer.token(CUSTOMER, "customer"),
+        "nobody": None,
     }
-    token = tokens.get(request.param)
     name, _, value = target.cell.api_query.partition("=")
-    return Caller(request.param, {"Authorization": f"Bearer {token}"} if token else {}, {name: value})
+    return [
+        Caller(role, {"Authorization": f"Bearer {tokens[role]}"} if tokens[role] else {}, {name: value})
+        for role in CALLERS
+    ]
 
 
-@pytest.fixture(scope="module")
-def described(target: Target, caller: Caller) -> schemathesis.BaseSchema:
-    schema = schemathesis.openapi.from_dict(target.staff.expect(200, "GET", DOCUMENT))
+def described(document: dict[str, Any], target: Target, caller: Caller) -> schemathesis.BaseSchema:
+    schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=target.cell.api)
     schema.config.seed = SEED
     # The emulator takes OPTIONS for a browser's question and answers it itself.
@@ -137,12 +145,6 @@ def described(target: Target, caller: Caller) -> schemathesis.BaseSchema:
         max_examples=CALLERS[caller.role], no_shrink=True, database="none", with_security_parameters=False
     )
     return schema
-
-
-def test_whatever_is_asked(described: schemathesis.BaseSchema, talk: Talk, caller: Caller) -> None:
-    conversations = [_made_up(found.ok(), caller) for found in described.get_all_operations()]
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        list(threads.map(lambda cases: talk.ask_all(cases, caller), conversations))
 
 
 def _made_up(operation: schemathesis.APIOperation, caller: Caller) -> list[schemathesis.Case]:
