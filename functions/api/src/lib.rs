@@ -8,6 +8,7 @@ mod calls;
 mod extract;
 mod log;
 mod openapi;
+mod option_cache;
 mod options;
 mod refusal;
 mod world;
@@ -23,6 +24,7 @@ use pipeline::upload::MAX_INLINE_BYTES;
 
 pub use caller::Caller;
 pub use log::logged;
+pub use option_cache::OptionCache;
 pub use refusal::Refusal;
 pub use world::{Api, World};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Api, router};
+use api::{Api, OptionCache, router};
 use lambda_http::Error;
 use platform::{Platform, SystemClock, SystemEntropy};
 
@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         key: platform.seal_key(),
         cell: Arc::new(platform.cell(Arc::clone(&catalog))),
         control: Arc::new(platform.control(catalog)),
+        options: OptionCache::new(platform.config().waits.option_cache),
         artifact_retention_days: platform.config().artifact_retention_days,
         clock: Box::new(SystemClock),
         entropy: Box::new(SystemEntropy),

@@ -17,7 +17,7 @@ use pipeline::relocation::{Relocation, RelocationFile};
 use pipeline::task::OrderedTask;
 use silo::Silo;
 
-use crate::{Caller, Refusal};
+use crate::{Caller, OptionCache, Refusal};
 
 /// What the API does with relocations and options.
 pub trait Store:
@@ -87,6 +87,8 @@ pub struct Api<W: World> {
     pub cell: Arc<W::Silo>,
     /// Control's silo, which knows users.
     pub control: Arc<W::Silo>,
+    /// What options were a moment ago.
+    pub options: OptionCache,
     /// How many days after a relocation's end its files are kept.
     pub artifact_retention_days: u32,
     /// Tells the time.
@@ -96,6 +98,11 @@ pub struct Api<W: World> {
 }
 
 impl<W: World> Api<W> {
+    /// The options, of which some may be a moment old.
+    pub(crate) fn options(&self) -> impl Options {
+        self.options.over(&self.store, self.clock.now())
+    }
+
     /// The relocation at an address; whoever asks may know whether it is there.
     pub(crate) async fn relocation(&self, uuid: &str) -> Result<Relocation, Refusal> {
         // What is no uuid is nobody's.

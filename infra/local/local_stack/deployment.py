@@ -26,6 +26,8 @@ SHORT_WAITS = {
     "PollIntervalSeconds": "1",
     "ValidationTimeoutSeconds": "120",
     "OutboxSweepAgeSeconds": "5",
+    # What is set holds at once.
+    "OptionCacheSeconds": "0",
 }
 
 

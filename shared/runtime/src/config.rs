@@ -59,6 +59,8 @@ variables! {
     VALIDATION_TIMEOUT_SECONDS;
     /// How old an outbox entry is when the sweep relays it, in seconds.
     OUTBOX_SWEEP_AGE_SECONDS;
+    /// How long an option is remembered, in seconds; only where options are looked at.
+    OPTION_CACHE_SECONDS;
     /// The memory of the function that validates, in MiB.
     VALIDATION_MEMORY_MB;
     /// How many days after a relocation's end its files are kept.
@@ -164,6 +166,8 @@ pub struct Waits {
     pub validation_timeout: Duration,
     /// How old an outbox entry is when the sweep relays it.
     pub outbox_sweep_age: Duration,
+    /// How long an option is taken to be what it was, before it is read again.
+    pub option_cache: Duration,
 }
 
 impl Default for Waits {
@@ -175,6 +179,7 @@ impl Default for Waits {
             poll_interval: Duration::from_mins(1),
             validation_timeout: Duration::from_mins(80),
             outbox_sweep_age: Duration::from_mins(1),
+            option_cache: Duration::from_secs(5),
         }
     }
 }
@@ -245,6 +250,7 @@ impl Env {
             poll_interval: self.wait(name::POLL_INTERVAL_SECONDS, default.poll_interval)?,
             validation_timeout: self.wait(name::VALIDATION_TIMEOUT_SECONDS, default.validation_timeout)?,
             outbox_sweep_age: self.wait(name::OUTBOX_SWEEP_AGE_SECONDS, default.outbox_sweep_age)?,
+            option_cache: self.wait(name::OPTION_CACHE_SECONDS, default.option_cache)?,
         })
     }
 

@@ -145,7 +145,7 @@ fn distinct(slugs: Vec<String>) -> Vec<String> {
 impl<W: World> Api<W> {
     /// The other checks, in their order; answers with the slugs and the owner.
     async fn check(&self, caller: &Caller, asked: &Asked) -> Result<(Vec<String>, User), Refusal> {
-        if !caller.is_staff && !is_enabled(&self.store).await? {
+        if !caller.is_staff && !is_enabled(&self.options()).await? {
             return Err(ErrorCode::FeatureDisabled.into());
         }
         if !caller.is_staff && asked.owner != caller.username {
@@ -171,7 +171,7 @@ impl<W: World> Api<W> {
         let now = self.clock.now();
         let since = now.saturating_sub(DAY).unwrap_or(now);
         let count = self.store.count(class, since).await?;
-        if count >= daily_limit(&self.store, class).await? {
+        if count >= daily_limit(&self.options(), class).await? {
             return Err(ErrorCode::DailyLimitReached.into());
         }
         Ok(())
@@ -207,7 +207,7 @@ impl<W: World> Api<W> {
             creator: caller.id,
             owner: owner.id,
             want_org_slugs: slugs,
-            autopause: autopause(&self.store, Provenance::SelfHosted).await?,
+            autopause: autopause(&self.options(), Provenance::SelfHosted).await?,
             promo_code: asked.promo_code,
             artifact_retention_days: self.artifact_retention_days,
             source: Source::Upload(file.clone()),

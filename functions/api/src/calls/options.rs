@@ -64,7 +64,7 @@ pub(crate) async fn show<W: World>(
 
 /// Set an option
 ///
-/// For staff with the permission `relocation.admin`. It holds everywhere within a minute.
+/// For staff with the permission `relocation.admin`. It holds everywhere some seconds later.
 #[utoipa::path(
     put,
     path = "/api/0/relocation-options/{name}/",
@@ -87,6 +87,7 @@ pub(crate) async fn set<W: World>(
     let value = value.trim();
     option.check(value).map_err(|expected| Refusal::field("value", &format!("must be {expected}")))?;
     api.store.set_option(option.name(), value).await?;
+    api.options.forget(option.name());
     info!(option = option.name(), value, user = %caller.id, "an option was set");
     api.option(option).await.map(Json)
 }

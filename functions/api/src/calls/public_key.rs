@@ -30,7 +30,7 @@ pub(crate) async fn show<W: World>(
     State(api): State<Arc<Api<W>>>,
     caller: Caller,
 ) -> Result<Json<PublicKeyView>, Refusal> {
-    if !caller.is_staff && !is_enabled(&api.store).await? {
+    if !caller.is_staff && !is_enabled(&api.options()).await? {
         return Err(ErrorCode::FeatureDisabled.into());
     }
     match api.key.public_key().await {

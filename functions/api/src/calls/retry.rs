@@ -78,7 +78,7 @@ impl<W: World> Api<W> {
             proof: None,
             ..file
         };
-        let autopause = autopause(&self.store, failed.provenance).await?;
+        let autopause = autopause(&self.options(), failed.provenance).await?;
         let by = Actor::User(caller.id);
         let new = admin::retry(failed, id, caller.id, autopause, copy)?;
         let relocation = self.commit(create(new, by, self.clock.now())).await?;

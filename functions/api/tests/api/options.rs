@@ -1,5 +1,7 @@
 //! Options: who sees them, who sets them, and to what.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -47,4 +49,24 @@ async fn an_option_takes_what_it_is_for(#[case] name: &str, #[case] value: Value
         assert_eq!(answer.body["value"], value.as_str().unwrap().trim());
         assert_eq!(stage.ask(Who::Staff, "GET", &path, Value::Null).await.body, answer.body);
     }
+}
+
+#[tokio::test]
+async fn an_option_is_remembered_for_a_moment_unless_it_is_set_here() {
+    let stage = Stage::remembering_options(Duration::from_secs(5));
+    let key = async |expected: u16| {
+        let answer = stage.ask(Who::Ada, "GET", "/api/0/publickeys/relocations/", Value::Null).await;
+        assert_eq!(answer.status, expected);
+    };
+    key(200).await;
+    // As another process of the API would set it.
+    stage.api.store.give_option("relocation.enabled", "false");
+    stage.later(Duration::from_millis(4_999));
+    key(200).await;
+    stage.later(Duration::from_millis(1));
+    key(403).await;
+    let set =
+        stage.ask(Who::Admin, "PUT", &format!("{PATH}relocation.enabled/"), json!({ "value": "true" })).await;
+    assert_eq!(set.status, 200);
+    key(200).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Api, router};
+use api::{Api, OptionCache, router};
 use artifacts::testing::TestKeys;
 use axum::Router;
 use axum::body::Body;
@@ -92,6 +92,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// An API with the feature on, a daily limit of 2, and the users `ada` and `bob`.
     pub(crate) fn new() -> Self {
+        Self::remembering_options(Duration::ZERO)
+    }
+
+    /// The same, with options that are read again after a while only.
+    pub(crate) fn remembering_options(valid_for: Duration) -> Self {
         let catalog = Catalog::builtin();
         let control = MemorySilo::new(Arc::clone(&catalog));
         let users = catalog.find("sentry.user").unwrap();
@@ -110,6 +115,7 @@ impl Stage {
             key: TestKeys::default(),
             cell: Arc::new(MemorySilo::new(catalog)),
             control: Arc::new(control),
+            options: OptionCache::new(valid_for),
             artifact_retention_days: 30,
             clock: Box::new(Shared(Arc::clone(&clock))) as Box<dyn Clock>,
             entropy: Box::new(SeededEntropy::default()),

@@ -31,6 +31,8 @@ enum Command {
         api: ApiArgs,
     },
     /// Set an option; it takes staff with the permission relocation.admin
+    ///
+    /// What is set holds everywhere some seconds later: the API remembers options for a moment.
     #[command(after_help = "Example: relocate option set relocation.autopause importing")]
     Set {
         /// Its name
