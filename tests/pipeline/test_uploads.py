@@ -71,6 +71,7 @@ def test_an_upload_that_never_comes_expires(target: Target) -> None:
     target.cell.client("lambda").invoke(FunctionName=target.cell.function("outbox-relay"), Payload=b'{"sweep": true}')
     record = target.ended(uuid)
     assert (record["status"], record["failureReason"]["code"]) == ("FAILURE", "upload-expired")
+    assert target.staff.create("owner-7", ["acme"], 100)["uuid"] != uuid, "the owner is free"
     eventually(lambda: any("upload-expired" in mail["BodyText"] for mail in target.mails()), what="the mail")
 
 

@@ -10,6 +10,7 @@ mod log;
 mod openapi;
 mod option_cache;
 mod options;
+mod payload;
 mod refusal;
 mod world;
 

@@ -20,6 +20,11 @@ impl Refusal {
         Self(Problem::new(code, detail))
     }
 
+    /// Its code.
+    pub(crate) const fn code(&self) -> ErrorCode {
+        self.0.code
+    }
+
     /// A field that is missing or not valid; the detail begins with its name.
     pub fn field(name: &str, problem: &str) -> Self {
         let problem = Problem::new(ErrorCode::InvalidField, format!("`{name}` {problem}."));

@@ -20,6 +20,7 @@ use crate::extract::Path;
 use crate::openapi::answers::refusals;
 use crate::openapi::parameters::{OfArtifact, OfRelocation};
 use crate::openapi::tag;
+use crate::payload::{PAYLOAD_MAX, payload_bytes};
 use crate::{Api, Caller, Refusal, World};
 
 refusals!(ListRefusals: Forbidden, NotFound);
@@ -27,8 +28,6 @@ refusals!(ShowRefusals: Forbidden, NotFound);
 
 /// The largest file that is answered as it is, in bytes.
 const CONTENTS_MAX: u64 = 4 * 1024 * 1024;
-/// The largest answer, in bytes of JSON: Lambda takes 6 MB, and text grows when it is written as JSON.
-const ANSWER_MAX: usize = 5 * 1024 * 1024;
 /// How long a URL is good.
 const URL_VALID_FOR: Duration = Duration::from_mins(15);
 /// What all sealed files end with, and no other.
@@ -129,7 +128,7 @@ impl<W: World> Api<W> {
             Ok(contents) => String::from_utf8(contents.to_vec()).ok(),
             Err(error) => unopened(error)?,
         };
-        Ok(contents.filter(|text| serde_json::to_string(text).is_ok_and(|json| json.len() <= ANSWER_MAX)))
+        Ok(contents.filter(|text| payload_bytes(text) <= PAYLOAD_MAX))
     }
 
     /// How to get a file that does not fit into an answer.

@@ -167,6 +167,8 @@ impl<W: World> Api<W> {
         Ok((slugs, owner))
     }
 
+    ///
+    /// Requests at the very same moment do not see each other, so that a few more may pass: a limit holds back a crowd.
     async fn check_daily_limit(&self, class: SizeClass) -> Result<(), Refusal> {
         let now = self.clock.now();
         let since = now.saturating_sub(DAY).unwrap_or(now);
@@ -237,7 +239,7 @@ impl<W: World> Api<W> {
     }
 
     /// An upload that no relocation waits for; if it stays, it expires by itself.
-    async fn give_up(&self, key: &str, upload: Option<&Upload>) {
+    pub(crate) async fn give_up(&self, key: &str, upload: Option<&Upload>) {
         let Some(upload) = upload else { return };
         if let Err(error) = self.uploads.abort(key, &upload.id).await {
             warn!(error = %runtime::telemetry::Chain(&error), "an upload that nobody waits for stays");

@@ -18,6 +18,7 @@ use utoipa::IntoParams;
 use crate::extract::Query;
 use crate::openapi::answers::refusals;
 use crate::openapi::tag;
+use crate::payload::{PAYLOAD_MAX, payload_bytes};
 use crate::{Api, Caller, Refusal, World};
 
 refusals!(ListRefusals: UnknownStatus, InvalidField);
@@ -81,8 +82,7 @@ pub(crate) async fn list<W: World>(
 ) -> Result<(HeaderMap, Json<Vec<RelocationView>>), Refusal> {
     let wanted = Wanted::read(&parameters)?;
     let (found, next) = api.find(&caller, &wanted).await?;
-    let views = stream::iter(found).map(|relocation| api.view(relocation)).buffered(SHOWN_AT_ONCE);
-    let views = views.try_collect().await?;
+    let (views, next) = api.fitting(found, next).await?;
     let mut headers = HeaderMap::new();
     if let Some(link) = next.and_then(|next| link(parameters, next)) {
         headers.insert(header::LINK, link);
@@ -121,6 +121,30 @@ impl Wanted {
 }
 
 impl<W: World> Api<W> {
+    /// As many of these relocations as fit into an answer, and behind which the next page begins. The first one always
+    /// fits: what it may have is limited.
+    async fn fitting(
+        &self,
+        found: Vec<Relocation>,
+        next: Option<ListPosition>,
+    ) -> Result<(Vec<RelocationView>, Option<ListPosition>), Refusal> {
+        let positioned = found.into_iter().map(|relocation| (ListPosition::of(&relocation), relocation));
+        let shown = stream::iter(positioned).map(|(position, relocation)| async move {
+            Ok::<_, Refusal>((position, self.view(relocation).await?))
+        });
+        let mut shown = shown.buffered(SHOWN_AT_ONCE);
+        let (mut views, mut last, mut bytes) = (Vec::new(), None, 0_usize);
+        while let Some((position, view)) = shown.try_next().await? {
+            bytes = bytes.saturating_add(payload_bytes(&view));
+            if bytes > PAYLOAD_MAX && last.is_some() {
+                return Ok((views, last));
+            }
+            last = Some(position);
+            views.push(view);
+        }
+        Ok((views, next))
+    }
+
     /// A page of what is wanted, and behind which relocation the next one begins, if more may follow.
     async fn find(
         &self,

@@ -10,7 +10,7 @@ use pipeline::code::ErrorCode;
 use pipeline::commit::Actor;
 use pipeline::kinds::{FileKind, Step};
 use pipeline::port::{Presigned, ReadRelocations, UploadedPart, Uploads};
-use pipeline::relocation::{Relocation, RelocationFile, Upload};
+use pipeline::relocation::{Relocation, RelocationFile};
 use pipeline::transition::admin::abandon_upload;
 use pipeline::transition::lifecycle::awaits_upload;
 use pipeline::upload::{MAX_URLS, PART_BYTES, Parts};
@@ -87,7 +87,10 @@ pub(crate) async fn complete<W: World>(
     if let Some(arrived) = api.uploads.parts(&file.key, &upload.id).await? {
         check_size(&file, &arrived)?;
         let completed = api.uploads.complete(&file.key, &upload.id, &parts).await?;
-        completed.ok_or_else(|| Refusal::from(ErrorCode::PartsMissing))?;
+        // It may have been completed by another call at this moment.
+        if completed.is_none() && api.uploads.parts(&file.key, &upload.id).await?.is_some() {
+            return Err(ErrorCode::PartsMissing.into());
+        }
     }
     Ok(Json(api.view(relocation).await?))
 }
@@ -129,8 +132,8 @@ pub(crate) async fn abandon<W: World>(
     let file = api.store.file(relocation.id, FileKind::RawUserData).await?;
     let commit = abandon_upload(&relocation, Actor::User(caller.id), api.clock.now())?;
     let relocation = api.commit(commit).await?;
-    if let Some(RelocationFile { key, upload: Some(Upload { id, .. }), .. }) = file {
-        api.uploads.abort(&key, &id).await?;
+    if let Some(RelocationFile { key, upload: Some(upload), .. }) = file {
+        api.give_up(&key, Some(&upload)).await;
     }
     Ok(Json(api.view(relocation).await?))
 }
@@ -141,7 +144,10 @@ pub(crate) async fn view<W: World>(
     file: &RelocationFile,
 ) -> Result<Option<UploadView>, Refusal> {
     let (Some(upload), Some(parts)) = (&file.upload, Parts::of(file.bytes)) else { return Ok(None) };
-    let Some(present) = api.uploads.parts(&file.key, &upload.id).await? else { return Ok(None) };
+    let Some(mut present) = api.uploads.parts(&file.key, &upload.id).await? else { return Ok(None) };
+    // One of another size than it has to have is to be sent again.
+    let bytes_of = |part: u32| parts.range(part).map(|range| range.end - range.start);
+    present.retain(|part| bytes_of(part.number) == Some(part.bytes));
     let numbers: Vec<u32> = present.iter().map(|part| part.number).collect();
     let mut missing = Vec::new();
     for number in parts.missing(&numbers).into_iter().take(MAX_URLS) {
@@ -181,7 +187,7 @@ impl<W: World> Api<W> {
     /// A relocation that the caller may upload for. Whether it is there, staff alone may know.
     async fn own(&self, caller: &Caller, uuid: &str) -> Result<Relocation, Refusal> {
         let found = self.relocation(uuid).await;
-        if found.is_err() {
+        if found.as_ref().is_err_and(|refusal| refusal.code() == ErrorCode::NotFound) {
             caller.require_staff()?;
         }
         let relocation = found?;

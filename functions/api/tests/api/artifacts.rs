@@ -70,7 +70,7 @@ async fn what_does_not_fit_or_does_not_open_is_handed_out_as_it_is() {
     let large = vec![b'x'; 4 * 1024 * 1024 + 1];
     stage.keep(&uuid, "out/large.json", large.clone());
     // It fits by its size, but not as JSON.
-    stage.keep(&uuid, "out/quotes.json", vec![b'"'; 3 * 1024 * 1024]);
+    stage.keep(&uuid, "out/quotes.json", vec![b'"'; 2 * 1024 * 1024]);
     stage.keep(&uuid, "out/binary.json", vec![0xff, 0xfe]);
     stage.keep(&uuid, "in/large.tar", stage.api.key.sealed(&large));
     stage.keep(&uuid, "in/foreign.tar", stage.api.key.sealed_for_others(b"[]"));

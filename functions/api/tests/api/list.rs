@@ -106,3 +106,31 @@ async fn pages_follow_each_other() {
         assert_eq!(found, ["acme-2", "acme-1", "acme-0"], "pages of {size}");
     }
 }
+
+#[tokio::test]
+async fn a_page_ends_where_the_answer_is_full() {
+    const RELOCATIONS: usize = 6;
+    // Each as large as relocations get: six of them are more than fit.
+    let names: Vec<String> = (0..8_000).map(|number| format!("{number:0>128}")).collect();
+    let stage = Stage::new();
+    for _ in 0..RELOCATIONS {
+        stage.later(Duration::from_secs(1));
+        let uuid = stage.created(Who::Staff, 10).await;
+        let by = pipeline::commit::Actor::Pipeline;
+        let mut ended = abort(&stage.relocation(&uuid).await, by, stage.api.clock.now()).unwrap();
+        ended.relocation.want_usernames = Some(names.clone());
+        stage.commit(ended).await;
+    }
+    let (mut query, mut seen, mut pages) = ("per_page=100".to_owned(), Vec::new(), 0);
+    while !query.is_empty() {
+        let answer = stage.list(Who::Staff, &query).await;
+        let bytes = serde_json::to_string(&answer.body.to_string()).unwrap().len();
+        assert!(bytes < 6_000_000, "{bytes} bytes are more than Lambda takes");
+        seen.extend(answer.body.as_array().unwrap().iter().map(|view| view["uuid"].clone()));
+        query =
+            answer.link.split_once('?').map_or("", |(_, rest)| rest.split_once('>').unwrap().0).to_owned();
+        pages += 1;
+    }
+    let distinct: std::collections::BTreeSet<_> = seen.iter().map(Value::to_string).collect();
+    assert_eq!((seen.len(), distinct.len(), pages), (RELOCATIONS, RELOCATIONS, 2), "each once, on two pages");
+}

@@ -1,5 +1,6 @@
 //! …/{uuid}/upload/.
 
+use pipeline::memory::When;
 use pipeline::port::{CommitRelocations, ReadRelocations};
 use pipeline::transition::lifecycle::upload_completed;
 use serde_json::{Value, json};
@@ -66,17 +67,19 @@ async fn a_file_of_another_size_is_refused() {
     let uuid = stage.created(Who::Staff, 10).await;
     let upload = stage.ask(Who::Ada, "GET", &path(&uuid), Value::Null).await.body;
     stage.api.uploads.upload_part(upload["uploadId"].as_str().unwrap(), 1, vec![1; 11]);
-    let complete = async || {
-        let there = stage.ask(Who::Ada, "GET", &path(&uuid), Value::Null).await.body;
-        let body = parts(&[(1, there["parts"][0]["etag"].as_str().unwrap())]);
+    let complete = async |etag: &str| {
+        let body = parts(&[(1, etag)]);
         stage.ask(Who::Ada, "POST", &format!("{}complete/", path(&uuid)), body).await
     };
     for _ in 0..2 {
-        assert_eq!(complete().await.code(), (409, "size-differs"));
+        assert_eq!(complete("any").await.code(), (409, "size-differs"));
     }
-    // The part that differs may be sent again.
+    // The part that differs is asked for again.
+    let there = stage.ask(Who::Ada, "GET", &path(&uuid), Value::Null).await.body;
+    assert_eq!((&there["parts"], &there["missing"][0]["partNumber"]), (&json!([]), &json!(1)));
     stage.api.uploads.upload_part(upload["uploadId"].as_str().unwrap(), 1, vec![1; 10]);
-    assert_eq!(complete().await.status, 200);
+    let there = stage.ask(Who::Ada, "GET", &path(&uuid), Value::Null).await.body;
+    assert_eq!(complete(there["parts"][0]["etag"].as_str().unwrap()).await.status, 200);
 }
 
 #[tokio::test]
@@ -107,4 +110,12 @@ async fn an_upload_is_its_owners_and_staffs() {
         assert_eq!(stage.ask(who, "GET", &path(&uuid), Value::Null).await.code(), own, "{who:?}");
         assert_eq!(stage.ask(who, "GET", &path(unknown), Value::Null).await.code(), other, "{who:?}");
     }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_no_missing_right() {
+    let stage = Stage::new();
+    let uuid = stage.created(Who::Ada, 10).await;
+    stage.faults.fail_call(1, When::Before);
+    assert_eq!(stage.ask(Who::Ada, "GET", &path(&uuid), Value::Null).await.code(), (500, "internal"));
 }
