@@ -110,7 +110,9 @@ impl ApiError {
             Self::NoAnswer { source, .. } => {
                 !matches!(**source, ureq::Error::BadUri(_) | ureq::Error::Http(_))
             }
-            Self::Refused { .. } | Self::Status { .. } => self.status().is_some_and(|status| status >= 500),
+            Self::Refused { status, .. } => *status >= 500,
+            // Of too many requests at once the gateway tells; the API means a limit of a day.
+            Self::Status { status, .. } => *status >= 500 || *status == 429,
             Self::Unexpected { .. } => false,
         }
     }

@@ -167,8 +167,9 @@ impl Submission<'_> {
             file_size: Some(bytes),
         };
         let created = self.api.create(&request);
-        // Of one whose answer was lost, the sealed copy may be waited for.
-        if matches!(&created, Err(ApiError::Refused { .. } | ApiError::Status { .. })) {
+        // The sealed copy may be waited for by one whose answer was lost, now or before, when it keeps its owner busy.
+        let may_be_there = |error: &ApiError| error.can_retry() || error.code() == "owner-busy";
+        if created.as_ref().is_err_and(|error| !may_be_there(error)) {
             folder.discard()?;
         }
         let relocation = created?.view.uuid;

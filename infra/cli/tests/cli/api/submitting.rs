@@ -238,22 +238,38 @@ fn a_sealed_copy_that_is_lost_cannot_go_on() {
     folder.call(&server, &format!("submit export.json --resume {UUID} --upload-folder kept")).done();
 }
 
-#[test]
-fn a_refused_relocation_leaves_nothing() {
+/// What is said when a relocation is asked for, and the files that are left.
+fn refused(status: u16, code: &str, detail: &str) -> (String, Vec<String>) {
     let folder = Folder::new().with_keys();
     folder.write("export.json", EXPORT);
     let key = String::from_utf8(folder.read("public.pem")).unwrap();
+    let problem = problem(status, code, detail);
     let server = Server::start(move |_, mut exchange| match exchange.method.as_str() {
         "GET" => exchange.answer(200, &json!({"public_key": key})),
         _ => {
             exchange.body();
-            exchange.answer(400, &problem(400, "unknown-owner", "There is no user with the owner's name."));
+            exchange.answer(status, &problem);
         }
     });
     let run = folder.call(&server, SUBMIT_PLAIN);
     assert_eq!(run.code, 2);
-    insta::assert_snapshot!(run.err);
-    assert_eq!(folder.files(), ["export.json", "private.pem", "public.pem"]);
+    (run.err, folder.files())
+}
+
+#[test]
+fn a_refused_relocation_leaves_nothing() {
+    let (said, files) = refused(400, "unknown-owner", "There is no user with the owner's name.");
+    insta::assert_snapshot!(said);
+    assert_eq!(files, ["export.json", "private.pem", "public.pem"]);
+}
+
+#[rstest]
+#[case::an_answer_that_was_lost(503, "unavailable")]
+#[case::a_relocation_that_was_stored_all_the_same(500, "internal")]
+#[case::one_whose_answer_was_lost_before(409, "owner-busy")]
+fn a_relocation_that_may_be_there_keeps_its_sealed_copy(#[case] status: u16, #[case] code: &str) {
+    let (_, files) = refused(status, code, "It is not known.");
+    assert_eq!(files, ["export.json", "export.json.upload", "private.pem", "public.pem"]);
 }
 
 /// How long a test waits for what never comes if something is broken.
