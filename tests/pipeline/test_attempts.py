@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from support.api import RELOCATIONS
 from support.exports import Exports, account, acme
 from support.faults import Faults, Rule
 from support.target import Target
@@ -97,6 +98,11 @@ def test_one_more_fails_the_relocation_with_the_tasks_code(
         assert postponed.seen == case.attempts - 1, "the last failure is an outcome"
     assert (record["status"], record["failureReason"]["code"]) == ("FAILURE", f"{case.function}-failed")
     assert (record["latestTask"], record["latestTaskAttempts"]) == (case.task, case.attempts)
+    # What was in its way is gone: one more attempt is given, and taken.
+    recovered = target.staff.expect(200, "PUT", f"{RELOCATIONS}{uuid}/recover/")
+    assert (recovered["failureReason"], recovered["latestTaskAttempts"]) == (None, case.attempts - 1)
+    assert target.ended(uuid)["status"] == "SUCCESS"
+    assert [one["attempts"] for one in target.tasks(uuid) if one["task"] == case.task][-1] == case.attempts
 
 
 def test_waits_double_and_are_spread(waits: list[tuple[int, int]]) -> None:

@@ -216,6 +216,10 @@ def test_a_failed_one_is_retried_with_its_file(target: Target, exports: Exports,
     assert relocation.ask("POST", "retry").status == 201, "as often as one likes, when the owner is free"
 
 
+def ask_for(relocation: Relocation, call: str, step: str) -> Answer:
+    return relocation.ask("PUT", call, atStep=step)
+
+
 def at_once(call: Callable[[], Answer]) -> list[Answer]:
     """The answers to a call that is made many times at once."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -227,6 +231,14 @@ def test_of_twenty_at_once_exactly_one_wins(target: Target, exports: Exports, nu
     size = exports.seal(acme("many")).stat().st_size
     asked = {"owner": f"owner-{number}", "orgs": "many", "fileName": "export.tar", "fileSize": size}
     won(at_once(lambda: target.staff.call("POST", RELOCATIONS, asked)), 201, "owner-busy")
+
+    relocation = Relocation(target, exports, next(numbers))
+    both = iter([("pause", "NOTIFYING"), ("cancel", "IMPORTING")] * (AT_ONCE // 2))
+    assert {answer.status for answer in at_once(lambda: ask_for(relocation, *next(both)))} == {200}
+    record = relocation.record()
+    kept = (record["scheduledPauseAtStep"], record["scheduledCancelAtStep"])
+    assert kept == ("NOTIFYING", "IMPORTING"), "nobody's change is lost"
+    relocation.target.staff.expect(200, "DELETE", f"{RELOCATIONS}{relocation.uuid}/upload/")
 
     relocation = Relocation(target, exports, next(numbers))
     relocation.steer("pause")
