@@ -73,9 +73,28 @@ impl<S: Send + Sync> FromRequest<S> for CreateBody {
             let form: Multipart = request.extract().await.map_err(unreadable)?;
             return read_form(form).await;
         }
-        let Json(fields) = request.extract::<Json<CreateRequest>, _>().await.map_err(unreadable)?;
-        Ok(Self { fields, file: None })
+        let Json(given) = request.extract::<Json<Map<String, Value>>, _>().await.map_err(unreadable)?;
+        Ok(Self { fields: fields_of(&given)?, file: None })
     }
+}
+
+/// The fields of a direct upload's request, read one by one so that a wrong one is named.
+fn fields_of(given: &Map<String, Value>) -> Result<CreateRequest, Refusal> {
+    let is_set = |name: &str| given.get(name).filter(|value| !value.is_null());
+    let text = |name: &str| {
+        let text = is_set(name).map(|value| value.as_str().map(str::to_owned));
+        text.map(|text| text.ok_or_else(|| Refusal::field(name, "must be a text"))).transpose()
+    };
+    let file_size = is_set("fileSize").map(|value| {
+        value.as_u64().ok_or_else(|| Refusal::field("fileSize", "must be a whole number of bytes"))
+    });
+    Ok(CreateRequest {
+        owner: text("owner")?,
+        orgs: text("orgs")?,
+        promo_code: text("promo_code")?,
+        file_name: text("fileName")?,
+        file_size: file_size.transpose()?,
+    })
 }
 
 fn unreadable(rejection: impl IntoResponse) -> Refusal {

@@ -11,7 +11,7 @@ use pipeline::code::ErrorCode;
 use pipeline::commit::Actor;
 use pipeline::ids::RelocationId;
 use pipeline::kinds::{FileKind, Status};
-use pipeline::port::{ReadRelocations, WriteObjects};
+use pipeline::port::{ReadObjects, ReadRelocations, WriteObjects};
 use pipeline::relocation::{Place, Relocation, RelocationFile};
 use pipeline::transition::admin::{self, abandon_upload};
 use pipeline::transition::lifecycle::create;
@@ -46,11 +46,8 @@ pub(crate) async fn retry<W: World>(
     if failed.status != Status::Failure {
         return Err(ErrorCode::NotFailed.into());
     }
-    let file = api.store.file(failed.id, FileKind::RawUserData).await?.filter(|file| file.pinned.is_some());
-    let file = file.ok_or_else(|| Refusal::from(ErrorCode::FileGone))?;
-    if !api.is_there(&file).await? {
-        return Err(ErrorCode::FileGone.into());
-    }
+    let file = api.store.file(failed.id, FileKind::RawUserData).await?.ok_or(ErrorCode::FileGone)?;
+    let file = api.pinned(file).await?.ok_or(ErrorCode::FileGone)?;
     let owner = directory::users(api.control.as_ref(), &[failed.owner]).await?.pop().flatten();
     owner.ok_or_else(|| Refusal::from(ErrorCode::OwnerGone))?;
     let view = api.begin_anew(&caller, &failed, file).await?;
@@ -58,6 +55,17 @@ pub(crate) async fn retry<W: World>(
 }
 
 impl<W: World> Api<W> {
+    /// The file in the version that is to be copied, if it is there. Of a relocation that failed before its upload was
+    /// looked at, it is what has arrived.
+    async fn pinned(&self, file: RelocationFile) -> Result<Option<RelocationFile>, Refusal> {
+        if file.pinned.is_some() {
+            return Ok(self.is_there(&file).await?.then_some(file));
+        }
+        let arrived = self.objects.head(file.place, &file.key).await?;
+        let arrived = arrived.filter(|arrived| arrived.bytes == file.bytes);
+        Ok(arrived.map(|arrived| RelocationFile { pinned: Some(arrived.pinned), ..file }))
+    }
+
     /// Stores the new relocation and copies the file to where an upload would put it; its arrival starts the run. The
     /// record is stored before, because an arrival that no record waits for is dropped.
     async fn begin_anew(

@@ -58,6 +58,29 @@ async fn a_failed_relocation_begins_anew_with_a_copy_of_its_file() {
 }
 
 #[tokio::test]
+async fn a_file_that_nobody_has_looked_at_yet_is_copied_as_it_arrived() {
+    for (content, expected) in
+        [(Some("0123456789"), (201, "")), (Some("01234"), (400, "file-gone")), (None, (400, "file-gone"))]
+    {
+        let stage = Stage::new();
+        let uuid = stage.created(Who::Staff, 10).await;
+        let relocation = stage.relocation(&uuid).await;
+        if let Some(content) = content {
+            stage.api.objects.insert(Place::Uploads, &artifact::upload(relocation.id), content);
+        }
+        stage.commit(upload_completed(&relocation, stage.api.clock.now()).unwrap()).await;
+        assert_eq!(
+            stage
+                .ask(Who::Staff, "PUT", &format!("/api/0/relocations/{uuid}/abort/"), Value::Null)
+                .await
+                .status,
+            200
+        );
+        assert_eq!(stage.retry(Who::Staff, &uuid).await.code(), expected, "{content:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_its_file_or_its_owner_nothing_begins() {
     let stage = Stage::new();
     let uuid = stage.failed().await;
