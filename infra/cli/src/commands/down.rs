@@ -10,7 +10,11 @@ use crate::terminal::Terminal;
 pub(crate) struct Args {}
 
 pub(crate) fn run(_: &Args, _: &mut Terminal) -> Result<Exit, CliError> {
-    LocalStack::find()?.down()?;
-    LocalStack::of_demos()?.down()?;
+    let stack = LocalStack::find()?;
+    stack.down()?;
+    // One that the environment names is stopped alone.
+    if !stack.is_named() {
+        LocalStack::of_demos()?.down()?;
+    }
     Ok(Exit::Done)
 }

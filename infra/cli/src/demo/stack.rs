@@ -172,6 +172,11 @@ impl LocalStack {
         Self::with_state(Some("demo".into()))
     }
 
+    /// Whether it is another one than the usual.
+    pub(crate) const fn is_named(&self) -> bool {
+        self.state.is_some()
+    }
+
     fn with_state(state: Option<OsString>) -> Result<Self, StackError> {
         let here = std::env::current_dir().unwrap_or_default();
         let root = here.ancestors().find(|folder| folder.join("infra/local/stack.py").is_file());
