@@ -24,7 +24,7 @@ STEPS = {
 }
 # A verdict about a validation run that is over cannot be given anew.
 FINAL = ("validating_poll", "validating_complete")
-OWNERS = range(10, 40)
+OWNERS = range(10, 50)
 AT_ONCE = 20
 # How long a task is held up before it ends, so that it is aborted in flight.
 HELD_SECONDS = 4
@@ -256,6 +256,29 @@ def test_of_twenty_at_once_exactly_one_wins(target: Target, exports: Exports, nu
     assert sorted(run for run in runs if run.startswith(relocation.uuid)) == [
         f"{relocation.uuid}-{generation}" for generation in (1, 2, 3)
     ]
+
+
+def test_of_twenty_at_once_one_upload_arrives_is_given_up_or_retried(
+    target: Target, exports: Exports, numbers: Iterator[int]
+) -> None:
+    relocation = Relocation(target, exports, next(numbers))
+    parts = target.staff.send_parts(relocation.uuid, relocation.file)
+    complete = f"{RELOCATIONS}{relocation.uuid}/upload/complete/"
+    answers = at_once(lambda: target.staff.call("POST", complete, {"parts": parts}))
+    assert {answer.status for answer in answers} == {200}, "each is answered as the first one is"
+    assert relocation.ended()["status"] == "SUCCESS"
+
+    given_up = Relocation(target, exports, next(numbers))
+    answers = at_once(lambda: given_up.ask("DELETE", "upload"))
+    assert sorted(answer.status for answer in answers) == [200, *[409] * (AT_ONCE - 1)], answers
+    assert {answer.body["code"] for answer in answers if answer.status == 409} <= {"not-uploading", "changed-meanwhile"}
+
+    failed = Relocation(target, exports, next(numbers))
+    failed.steer("pause")
+    failed.upload()
+    failed.paused()
+    failed.steer("abort")
+    won(at_once(lambda: failed.ask("POST", "retry")), 201, "owner-busy")
 
 
 def won(answers: list[Answer], status: int, code: str, others: int | None = None) -> None:
