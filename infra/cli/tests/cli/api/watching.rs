@@ -13,10 +13,11 @@ enum Look {
     Record(Value),
     Lost,
     Busy,
+    TooMany,
     Refused,
 }
 
-use Look::{Busy, Lost, Record, Refused};
+use Look::{Busy, Lost, Record, Refused, TooMany};
 
 /// A server that answers each look with the next of these, and then with the last for ever.
 fn showing(looks: Vec<Look>) -> Server {
@@ -27,6 +28,7 @@ fn showing(looks: Vec<Look>) -> Server {
             Record(record) => exchange.answer(200, record),
             Lost => drop(exchange),
             Busy => exchange.answer(503, &json!({"message": "Service Unavailable"})),
+            TooMany => exchange.answer(429, &json!({"message": "Too Many Requests"})),
             Refused => exchange.answer(401, &json!({"message": "Unauthorized"})),
         }
     })
@@ -116,17 +118,18 @@ fn a_connection_that_is_lost_is_tried_again() {
     let scan = || Record(at("PREPROCESSING", "preprocessing_scan"));
     let mut looks = vec![scan()];
     looks.extend((0..20).map(|_| Lost));
-    looks.extend([scan(), Busy, Busy, success()]);
+    looks.extend([scan(), Busy, Busy, scan(), TooMany, success()]);
     let run = Folder::new().call(&showing(looks), &format!("watch {UUID}"));
     assert_eq!(run.code, 0);
     assert!(untimed(&run.out).ends_with("SUCCESS\n"), "{}", run.out);
     let notices: Vec<&str> = run.err.lines().collect();
-    assert_eq!(notices.len(), 2, "{}", run.err);
+    assert_eq!(notices.len(), 3, "{}", run.err);
     assert!(notices[0].starts_with("asking for the relocation got no answer: "), "{}", run.err);
     assert_eq!(
         notices[1],
         "asking for the relocation was answered with status 503: Service Unavailable; trying again"
     );
+    assert!(notices[2].contains("status 429: Too Many Requests; trying again"), "{}", run.err);
 }
 
 #[test]
