@@ -59,4 +59,4 @@ def test_with_json_each_line_is_a_record(target: Target, exports: Exports) -> No
 
 def piped(target: Target, command: list[str]) -> subprocess.CompletedProcess[str]:
     """What a program says to another one."""
-    return subprocess.run(command, env=environment(target), capture_output=True, text=True, check=True)
+    return subprocess.run(command, env=environment(target), capture_output=True, text=True, check=True, timeout=300)

@@ -19,7 +19,7 @@ use crate::extract;
 
 /// A relocation whose file comes along.
 #[derive(ToSchema)]
-#[allow(dead_code, reason = "read for the description alone")]
+#[expect(dead_code, reason = "read for the description alone")]
 pub(crate) struct UploadRequest {
     /// Username of the owner; of oneself, unless staff asks.
     #[schema(min_length = 1, max_length = 128)]
@@ -38,7 +38,7 @@ pub(crate) struct UploadRequest {
 
 /// When it happens.
 #[derive(ToSchema)]
-#[allow(dead_code, reason = "read for the description alone")]
+#[expect(dead_code, reason = "read for the description alone")]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct AtStepRequest {
     /// The step before which it happens: a later one than the relocation is at, and not the last. Without it, the
@@ -48,7 +48,7 @@ pub(crate) struct AtStepRequest {
 
 /// How far it goes on.
 #[derive(ToSchema)]
-#[allow(dead_code, reason = "read for the description alone")]
+#[expect(dead_code, reason = "read for the description alone")]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct UntilStepRequest {
     /// The step before which it pauses again: a later one than the relocation is at, and not the last. Without it,

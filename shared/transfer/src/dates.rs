@@ -12,12 +12,14 @@ pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant);
     }
-    let local: DateTime = text.trim_end_matches('Z').parse().ok()?;
-    let last = Timestamp::MAX.to_zoned(TimeZone::UTC).datetime();
-    if local > last {
+    let without_offset = text.strip_suffix('Z').unwrap_or(text);
+    let local: DateTime = without_offset.parse().ok()?;
+    if local > Timestamp::MAX.to_zoned(TimeZone::UTC).datetime() {
         return Some(Timestamp::MAX);
     }
-    local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    // With an offset it would have been read as an instant, had it been one.
+    let is_local = without_offset.len() == text.len();
+    is_local.then(|| local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())).flatten()
 }
 
 /// An instant as exports write it.
@@ -67,7 +69,15 @@ mod tests {
             assert_eq!(instant(never), Some(Timestamp::MAX), "{never}");
         }
         assert!(instant("9999-12-29T23:59:59.999Z") < Some(Timestamp::MAX));
-        for no_date in ["10000-01-01T00:00:00Z", "2024-02-30T00:00:00Z", "Z", ""] {
+        for no_date in [
+            "10000-01-01T00:00:00Z",
+            "2024-02-30T00:00:00Z",
+            "2024-01-01Z",
+            "2024-01-01T00:00:00ZZ",
+            "9999-12-31T00:00:00ZZ",
+            "Z",
+            "",
+        ] {
             assert_eq!(instant(no_date), None, "{no_date}");
         }
     }

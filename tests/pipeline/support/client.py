@@ -4,13 +4,14 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .target import Target
+from .waiting import eventually
 
+DEADLINE_SECONDS = 300
 # How often a program that runs is looked at.
 LOOK_SECONDS = 0.05
 
@@ -60,12 +61,16 @@ def _run(command: list[str], own: dict[str, str], until: Callable[[], bool] = la
     """Runs a program to its end, or kills it as soon as something is so."""
     program = subprocess.Popen(command, env=own, stdout=subprocess.PIPE, text=True)
     peak_mib = 0.0
-    while program.poll() is None:
+
+    def has_ended() -> bool:
+        nonlocal peak_mib
         # What the system counts for a process that has ended begins with what its parent had when it was started.
         peak_mib = _peak_mib(program.pid) or peak_mib
         if until():
             program.kill()
-        time.sleep(LOOK_SECONDS)
+        return program.poll() is not None
+
+    eventually(has_ended, DEADLINE_SECONDS, "the client ends", LOOK_SECONDS)
     said, _ = program.communicate()
     return Ended(program.returncode, said, peak_mib)
 

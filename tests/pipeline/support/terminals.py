@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import termios
@@ -13,6 +14,8 @@ import pyte
 COLUMNS, LINES = 80, 24
 # Wide enough that nothing which is written for 80 columns is broken into lines by it.
 WIDE = 400
+# A program that draws nothing for so long hangs.
+PATIENCE_SECONDS = 60
 
 
 @dataclass
@@ -47,6 +50,8 @@ def record(command: list[str], environment: dict[str, str]) -> Recording:
 
 
 def _read(terminal: int) -> bytes:
+    readable, _, _ = select.select([terminal], [], [], PATIENCE_SECONDS)
+    assert readable, f"nothing was drawn for {PATIENCE_SECONDS} s"
     try:
         return os.read(terminal, 65536)
     except OSError:  # Linux's way to say that nobody writes any more.

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use pipeline::code::ErrorCode;
+use tracing::error;
 
 use crate::openapi::answers::refusals;
 use crate::openapi::{document, tag};
@@ -13,8 +15,8 @@ use crate::{Caller, Refusal};
 refusals!(DescriptionRefusals:);
 
 /// The document, which is the same for all.
-static DOCUMENT: LazyLock<Bytes> =
-    LazyLock::new(|| serde_json::to_vec(&document()).unwrap_or_default().into());
+static DOCUMENT: LazyLock<serde_json::Result<Bytes>> =
+    LazyLock::new(|| serde_json::to_vec(&document()).map(Bytes::from));
 
 /// This document
 ///
@@ -30,5 +32,9 @@ static DOCUMENT: LazyLock<Bytes> =
     ),
 )]
 pub(crate) async fn show(_: Caller) -> Result<Response, Refusal> {
-    Ok(([(CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response())
+    let document = DOCUMENT.as_ref().map_err(|cause| {
+        error!(error = %cause, "the description cannot be written");
+        Refusal::from(ErrorCode::Internal)
+    })?;
+    Ok(([(CONTENT_TYPE, "application/json")], document.clone()).into_response())
 }

@@ -45,7 +45,7 @@ struct Wanted {
 /// The query, as it is described; it is read by hand, so that what is not known comes back in `Link`.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "read for the description alone")]
+#[expect(dead_code, reason = "read for the description alone")]
 struct Parameters {
     /// Words, of which each must occur in the uuid, a slug or a username.
     query: Option<String>,

@@ -1,6 +1,6 @@
 //! The parts of addresses, described once for all calls that have them.
 
-#![allow(dead_code, reason = "nothing makes these: they are read for the description alone")]
+#![expect(dead_code, reason = "nothing makes these: they are read for the description alone")]
 
 use pipeline::artifact::Folder;
 use pipeline::ids::RelocationId;

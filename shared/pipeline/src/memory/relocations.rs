@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Mutex;
+use std::task::Poll;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -120,7 +122,10 @@ impl State {
 
 impl ReadRelocations for MemoryRelocations {
     async fn relocation(&self, id: RelocationId) -> Result<Option<Relocation>, PortError> {
-        self.faults.call("read relocation", || Ok(lock(&self.state).relocations.get(&id).cloned()))
+        let found =
+            self.faults.call("read relocation", || Ok(lock(&self.state).relocations.get(&id).cloned()));
+        give_way().await;
+        found
     }
 
     async fn outcome(&self, id: RelocationId, visit: Visit) -> Result<Option<Answer>, PortError> {
@@ -130,6 +135,21 @@ impl ReadRelocations for MemoryRelocations {
     async fn file(&self, id: RelocationId, kind: FileKind) -> Result<Option<RelocationFile>, PortError> {
         self.faults.call("read file", || Ok(lock(&self.state).files.get(&(id, kind)).cloned()))
     }
+}
+
+/// Lets others go first that run at the same time, as a store does that has to be waited for: what was read may be
+/// another's by the time of the commit.
+async fn give_way() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if has_waited {
+            return Poll::Ready(());
+        }
+        has_waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl CommitRelocations for MemoryRelocations {
