@@ -21,7 +21,7 @@ use pipeline::port::{
 use pipeline::task::OrderedTask;
 use pipeline::transition::Finished;
 use runtime::{Task, TaskContext, TaskError};
-use silo::{Filter, ImportFlags, Silo, Silos};
+use silo::{Filter, ImportFlags, Silos, Watermarks};
 use transfer::import::{ImportReport, ImportRequest};
 
 use slice::{Slice, Turn};
@@ -47,7 +47,7 @@ where
     R: ReadRelocations + KeepProgress + 'static,
     O: ReadObjects + WriteObjects + 'static,
     K: PublicKey + UnwrapKeys,
-    S: Silo + 'static,
+    S: Watermarks + 'static,
 {
     const TASK: OrderedTask = OrderedTask::Importing;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pipeline::port::KeepProgress;
 use pipeline::task::OrderedTask;
 use runtime::{Fence, ProgressTeller, TaskContext, TaskError};
-use silo::{Silo, Silos, StoreError};
+use silo::{Silo, Silos, StoreError, Watermarks};
 use tokio::time::Instant;
 use tracing::warn;
 use transfer::import::{ExportSource, ImportReport, ImportRequest, Proceed, Progress, Watch, import};
@@ -68,7 +68,7 @@ impl<L: Fn() -> Duration + Send, P: KeepProgress> Slice<L, P> {
     ///
     /// A failure that a retry can mend is no failure when something was written: as long as each turn gets
     /// further, the import gets there.
-    pub(crate) async fn import<S: Silo>(
+    pub(crate) async fn import<S: Watermarks>(
         mut self,
         silos: Silos<'_, S>,
         source: &impl ExportSource,

@@ -16,11 +16,11 @@ const FRESH_FOR: Duration = Duration::from_hours(1);
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// How many claims one transaction writes, of whose 100 items each may take three: a row, its unique user, and what
-/// the journal tells of it.
+/// the journal tells of it. One is the sequence that primary keys are taken from.
 const CLAIMS_PER_WRITE: usize = 33;
 
 /// How often it is tried anew because claims changed meanwhile.
-const ATTEMPTS_MAX: usize = 8;
+const ATTEMPTS_MAX: usize = 20;
 
 /// Sees to it that each user has a hash younger than an hour: one that is young enough stays, another is made
 /// anew. Answers when the hash of each was made. The journal of the import tells of claims that did not come with it.
@@ -41,6 +41,9 @@ pub(crate) async fn ensure(
                 Ok(()) => {}
                 // Somebody else has made or renewed one of them: what is due now, the next round finds.
                 Err(WriteError::Conflict(_)) => all_written = false,
+                Err(WriteError::Store(error)) if error.kind == StoreErrorKind::Contention => {
+                    all_written = false;
+                }
                 Err(WriteError::Store(error)) => return Err(error),
                 Err(error @ WriteError::RowTooLarge { .. }) => {
                     return Err(StoreError::with_source(StoreErrorKind::Refused, "writing a claim", error));
@@ -64,8 +67,8 @@ async fn due(
     let roles = roles(control)?;
     let (model, claim_fields) = (roles.claims(), roles.claim());
     let present = claims(control, users).await?;
-    let missing = present.iter().filter(|claim| claim.is_none()).count();
-    let first = if missing == 0 { 0 } else { control.reserve(model, missing as u64).await? };
+    let missing = present.iter().any(Option::is_none);
+    let first = if missing { control.next_pk(model).await? } else { 0 };
     let mut next_pk = first..;
     let (mut writes, mut dates) = (Vec::new(), Vec::with_capacity(users.len()));
     for (user, claim) in users.iter().zip(present) {
@@ -86,7 +89,7 @@ async fn due(
             }
             None => {
                 if let Some(pk) = next_pk.next() {
-                    writes.push(Write::insert(model, Row::new(pk, roles.completed(model, fields, now))));
+                    writes.push(Write::insert_next(model, Row::new(pk, roles.completed(model, fields, now))));
                 }
             }
         }

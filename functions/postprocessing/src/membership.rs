@@ -5,8 +5,8 @@ use directory::{amend, by_unique, roles};
 use jiff::Timestamp;
 use silo::{Fields, ImportPlan, Pk, Row, Silo, StoreError, StoreErrorKind, Write, WriteError};
 
-/// How often it is tried anew because a membership came into being or went meanwhile.
-const ATTEMPTS_MAX: usize = 4;
+/// How often it is tried anew because memberships came into being or went meanwhile.
+const ATTEMPTS_MAX: usize = 20;
 
 /// Makes a user an owner of an organisation. One who is a member already gets the role; nothing else of the
 /// row changes (SPEC §3). There is one membership for each organisation and user, so that doing this twice, or
@@ -27,11 +27,14 @@ pub(crate) async fn make_owner(
         if let Some(pk) = present {
             return amend(cell, plan, members, pk, |fields| promoted(roles.owner(), fields)).await;
         }
-        let row = Row::new(cell.reserve(members, 1).await?, fields.clone());
-        let write = Write::insert(members, row);
+        // Whoever reconciles memberships goes by their primary keys: no row may appear beneath one that is there.
+        let row = Row::new(cell.next_pk(members).await?, fields.clone());
+        let write = Write::insert_next(members, row);
         match cell.write(&plan.transaction(cell.catalog(), vec![write], None)).await {
             Ok(()) => return Ok(()),
             Err(WriteError::Conflict(_)) => {}
+            // Somebody else takes a primary key right now.
+            Err(WriteError::Store(error)) if error.kind == StoreErrorKind::Contention => {}
             Err(WriteError::Store(error)) => return Err(error),
             Err(error @ WriteError::RowTooLarge { .. }) => {
                 return Err(StoreError::with_source(StoreErrorKind::Refused, "writing a membership", error));

@@ -23,6 +23,7 @@ pub(crate) fn check(catalog: &Catalog) -> Result<(), CatalogError> {
             checker.registered(registered)?;
         }
         checker.used_by()?;
+        checker.deletion()?;
         checker.sanitize()?;
     }
     catalog.tenancy().map_or(Ok(()), |tenancy| tenancy.check(catalog))
@@ -267,6 +268,23 @@ impl Checker<'_> {
             if let Some(problem) = way.problem(self.model, field) {
                 return Err(self.fail(problem));
             }
+        }
+        Ok(())
+    }
+
+    /// Each value is one that the field can have, and tells something else: what is pending is no longer active.
+    fn deletion(&self) -> Result<(), CatalogError> {
+        let Some(mark) = &self.model.deletion else { return Ok(()) };
+        self.has_field(self.model, &mark.field)?;
+        let values = [&mark.active, &mark.pending, &mark.in_progress];
+        values.into_iter().try_for_each(|value| self.takes(self.model, &mark.field, value))?;
+        let [active, pending, in_progress] = values;
+        if active == pending || active == in_progress || pending == in_progress {
+            let field = &mark.field;
+            return Err(self.fail(format!(
+                "`deletion` could not tell from `{field}` how a row stands: `active`, `pending` and `in_progress` \
+                 have to differ"
+            )));
         }
         Ok(())
     }

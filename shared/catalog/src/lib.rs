@@ -14,8 +14,8 @@ mod tenancy;
 pub use error::CatalogError;
 pub use handover::{CLAIM_HASH_LENGTH, Claim, Handover, Shown};
 pub use model::{
-    Automatic, AutomaticValue, Comparator, Condition, Field, FieldKind, FieldPath, ImportScope, Key, KeyKind,
-    Model, ModelId, OnDelete, RetainedValues, Scope, SiloKind, UniqueSet,
+    Automatic, AutomaticValue, Comparator, Condition, DeletionMark, Field, FieldKind, FieldPath, ImportScope,
+    Key, KeyKind, Model, ModelId, OnDelete, RetainedValues, Scope, SiloKind, UniqueSet,
 };
 pub use rule::Rule;
 pub use sanitize::Sanitize;

@@ -19,7 +19,19 @@ impl ModelId {
 }
 
 /// Which silo keeps a model's rows (SPEC §1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, strum::Display, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum SiloKind {
@@ -127,6 +139,8 @@ pub struct Model {
     pub grants_privilege: Option<String>,
     /// Rows that only a Global export takes along (SPEC §8).
     pub stays_outside_global: Option<RetainedValues>,
+    /// The field that says of a row that it is to be deleted; a row whose field says otherwise stays (SPEC §10).
+    pub deletion: Option<DeletionMark>,
 }
 
 impl Model {
@@ -370,6 +384,32 @@ pub struct RetainedValues {
     pub field: String,
     /// The values whose rows stay.
     pub values: Vec<String>,
+}
+
+/// What a field of a row says while the row is to be deleted (SPEC §10).
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeletionMark {
+    /// The field.
+    pub field: String,
+    /// What it says of a row that is to stay, and was never marked otherwise.
+    pub active: Value,
+    /// What it says of a row whose deletion is scheduled.
+    pub pending: Value,
+    /// What it says of a row that is being deleted.
+    pub in_progress: Value,
+}
+
+impl DeletionMark {
+    /// What the field says of a row; a missing field is null.
+    pub fn of<'a>(&self, fields: &'a serde_json::Map<String, Value>) -> &'a Value {
+        fields.get(&self.field).unwrap_or(&Value::Null)
+    }
+
+    /// Whether a row is to be deleted, or is being deleted.
+    pub fn is_set(&self, fields: &serde_json::Map<String, Value>) -> bool {
+        [&self.pending, &self.in_progress].contains(&self.of(fields))
+    }
 }
 
 /// How a comparison treats a field (SPEC §9). Keys are compared by ordinal without being listed.

@@ -10,8 +10,8 @@ use crate::declaration::{self, FieldDeclaration, Shape};
 use crate::error::did_you_mean;
 use crate::handover::HandoverSource;
 use crate::{
-    Automatic, AutomaticValue, Catalog, CatalogError, Comparator, Field, FieldKind, FieldPath, Key, Model,
-    ModelId, Parts, RetainedValues, Rule, Sanitize, Scope, SiloKind, Tenancy, UniqueSet,
+    Automatic, AutomaticValue, Catalog, CatalogError, Comparator, DeletionMark, Field, FieldKind, FieldPath,
+    Key, Model, ModelId, Parts, RetainedValues, Rule, Sanitize, Scope, SiloKind, Tenancy, UniqueSet,
 };
 
 /// The file as it is written; README.md explains each word.
@@ -52,6 +52,7 @@ struct ModelSource {
     privileged: Vec<String>,
     grants_privilege: Option<String>,
     stays_outside_global: Option<RetainedValues>,
+    deletion: Option<DeletionMark>,
     #[serde(default)]
     rules: Vec<String>,
     #[serde(default)]
@@ -204,6 +205,7 @@ fn read_model(source: ModelSource, names: &Names<'_>) -> Result<Model, CatalogEr
         privileged: source.privileged,
         grants_privilege: source.grants_privilege,
         stays_outside_global: source.stays_outside_global,
+        deletion: source.deletion,
         name: source.name,
     })
 }

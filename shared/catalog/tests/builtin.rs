@@ -139,6 +139,27 @@ fn check_fields(model: &Model, fact: &Value) {
     }
 }
 
+/// SPEC §10: the models whose rows are deleted only while they are pending or in deletion.
+#[test]
+fn four_models_say_that_they_are_to_be_deleted() {
+    let catalog = Catalog::builtin();
+    let marked =
+        catalog.models().iter().filter_map(|model| Some((model.name.as_str(), model.deletion.as_ref()?)));
+    let marked: BTreeSet<_> = marked
+        .map(|(name, mark)| {
+            let number = |value: &Value| value.as_i64().unwrap();
+            (name, number(&mark.active), number(&mark.pending), number(&mark.in_progress))
+        })
+        .collect();
+    let expected = [
+        ("sentry.apiapplication", 0, 2, 3),
+        ("sentry.organization", 0, 1, 2),
+        ("sentry.organizationintegration", 0, 2, 3),
+        ("sentry.repository", 0, 2, 3),
+    ];
+    assert_eq!(marked, BTreeSet::from(expected));
+}
+
 #[test]
 fn comparators_are_as_the_reference_says() {
     let Some(reference) = reference("comparators.json") else { return };

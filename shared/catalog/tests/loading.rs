@@ -115,11 +115,13 @@ silo = "cell"
 scope = "organization"
 unique = [{ fields = ["title"], when = ["is_pinned is true"] }]
 stays_outside_global = { field = "title", values = ["secret"] }
+deletion = { field = "state", active = 0, pending = 1, in_progress = 2 }
 sanitize = { title = "text", body = "mentions" }
 [model.fields]
 title     = "text"
 is_pinned = "bool?"
 score     = "float = 0.5"
+state     = "int = 0"
 body      = "json"
 "#;
 
@@ -150,6 +152,10 @@ fn a_good_catalogue_says_what_was_declared() {
     let note = catalog.find("app.note").unwrap();
     assert_eq!((&note.sanitize["title"], &note.sanitize["body"]), (&Sanitize::Text, &Sanitize::Mentions));
     assert_eq!(note.table, "notes");
+    let mark = note.deletion.as_ref().unwrap();
+    let is_set = |state: serde_json::Value| mark.is_set(json!({ "state": state }).as_object().unwrap());
+    assert_eq!([0, 1, 2, 3].map(|state| is_set(json!(state))), [false, true, true, false]);
+    assert!(!mark.is_set(&serde_json::Map::new()) && user.deletion.is_none());
     let pinned = |value: serde_json::Value| note.uniques[0].binds(value.as_object().unwrap());
     assert!(
         pinned(json!({ "is_pinned": true })) && !pinned(json!({ "is_pinned": null })) && !pinned(json!({}))
@@ -263,6 +269,10 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("title = \"text\", body", "title = \"end-of(score)\", body", "`title` is to follow from `score`"),
     ("\"auto-suffix\"", "\"auto-sufix\"", "`auto-sufix` is no comparator; did you mean `auto-suffix`?"),
     ("field = \"title\", values", "field = \"titel\", values", "has no field `titel`"),
+    ("{ field = \"state\"", "{ field = \"stat\"", "`app.note` has no field `stat`; did you mean `state`?"),
+    ("pending = 1", "pending = \"soon\"", "`state` cannot be \"soon\": it is int"),
+    ("pending = 1", "pending = 0", "`deletion` could not tell from `state` how a row stands"),
+    ("in_progress = 2", "in_progress = 1", "`active`, `pending` and `in_progress` have to differ"),
     ("is_pinned is true", "is_pined is true", "has no field `is_pined`"),
     ("is_pinned is true", "is_pinned = true", "is no condition"),
     ("is_pinned is true", "is_pinned is yes", "is no condition"),

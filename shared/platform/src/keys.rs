@@ -5,7 +5,8 @@ pub(crate) mod relocations;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use silo::{ChunkPosition, JournalPosition, Pk, UniqueKey};
+use deletion::DeletionJob;
+use silo::{ChunkPosition, Departed, Departure, JournalPosition, Pk, UniqueKey, WatermarkKey};
 use uuid::Uuid;
 
 /// Partition key of every table.
@@ -82,6 +83,12 @@ pub(crate) fn reference(model: &str, field: &str, target: Pk) -> String {
     format!("{model}.{field}#{}", padded(target))
 }
 
+/// The target that a [`reference`] leads to. Zeros stand before the sign of a negative one.
+pub(crate) fn target(reference: &str) -> Option<Pk> {
+    let (_, padded) = reference.rsplit_once('#')?;
+    number(padded).or_else(|| number(padded.trim_start_matches('0')))
+}
+
 /// The attribute that holds a row's reference, and the index over it.
 pub(crate) fn slot(slot: usize) -> String {
     format!("fk{slot}")
@@ -154,15 +161,81 @@ pub(crate) fn journal_position(sort: &str) -> Option<JournalPosition> {
     parts.next().is_none().then_some(JournalPosition { model, pk, revision })
 }
 
+/// The partitions of departures. There are sixteen, so that many rows can go at once.
+pub(crate) fn departures() -> impl Iterator<Item = String> {
+    (0..16).map(|shard| departures_of(&format!("{shard:x}")))
+}
+
+fn departures_of(shard: &str) -> String {
+    format!("GONE#{shard}")
+}
+
+/// A departure. Its id, in hexadecimal digits, says the partition.
+pub(crate) fn departure(departure: &Departure) -> Key {
+    let id = departure.id();
+    Key::new(departures_of(id.get(..1).unwrap_or_default()), id)
+}
+
+/// The partition of tombstones by id, and the name of their sequence.
+pub(crate) const TOMBSTONES: &str = "TOMBSTONES";
+
+/// A tombstone, by id.
+pub(crate) fn tombstone(id: Pk) -> Key {
+    Key::new(TOMBSTONES.to_owned(), padded(id))
+}
+
+/// The tombstone of an object.
+pub(crate) fn tombstone_of(departed: &Departed) -> Key {
+    Key::new(format!("T#{}#{}", departed.table, padded(departed.object)), "TOMBSTONE")
+}
+
+/// A watermark.
+pub(crate) fn watermark(key: &WatermarkKey) -> Key {
+    Key::new("WATERMARKS".to_owned(), format!("{}.{}#{}", key.model, key.field, key.pass))
+}
+
+/// The partition of imports that are open.
+pub(crate) const OPEN_IMPORTS: &str = "OPEN-IMPORTS";
+
+/// An import that is open.
+pub(crate) fn open_import(import: Uuid) -> Key {
+    Key::new(OPEN_IMPORTS.to_owned(), import.to_string())
+}
+
+/// The partition of what came of the last runs.
+pub(crate) const CASCADES: &str = "CASCADES";
+
+/// What came of the last run for a key.
+pub(crate) fn cascade(model: &str, field: &str) -> Key {
+    Key::new(CASCADES.to_owned(), format!("{model}.{field}"))
+}
+
+/// The partition of scheduled deletions.
+pub(crate) const DELETIONS: &str = "DELETIONS";
+
+/// The scheduled deletion of an object.
+pub(crate) fn deletion(job: &DeletionJob) -> Key {
+    Key::new(DELETIONS.to_owned(), format!("{}#{}", job.model, padded(job.object)))
+}
+
+/// A sort key behind that of a scheduled deletion, and before that of the next.
+pub(crate) fn behind_deletion(job: &DeletionJob) -> String {
+    format!("{}#", deletion(job).sk)
+}
+
 #[cfg(test)]
 mod tests {
     use catalog::{Catalog, Model};
     use serde_json::json;
+    use silo::Pass;
 
     use super::*;
 
     /// python3 -c 'import hashlib; print(hashlib.sha256(b"[17,\"my-project\"]").hexdigest()[:32])'
     const HASH: &str = "18c3d4f123b91210916a310b8ed910f1";
+
+    /// python3 -c 'import hashlib; print(hashlib.sha256(b"auth_user#5\n").hexdigest()[:32])'
+    const DEPARTURE: &str = "129aadd05a8bdcca8a88f572a018f428";
 
     fn my_project(model: &Model) -> UniqueKey {
         let fields = json!({ "organization": 17, "slug": "my-project" });
@@ -178,6 +251,13 @@ mod tests {
                 ("<first ordinal:20>", "00000000000000000042"),
                 ("<revision:20>", "00000000000000000003"),
                 ("<import uuid>", "00000000-0000-0000-0000-000000000007"),
+                ("<shard>", &DEPARTURE[..1]),
+                ("<departure id>", DEPARTURE),
+                ("<table>", "auth_user"),
+                ("<object:20>", "00000000000000000005"),
+                ("<id:20>", "00000000000000000006"),
+                ("<field>", "creator_id"),
+                ("<pass>", "tombstones"),
                 ("<model>", "sentry.project"),
                 ("<set>", "organization+slug"),
                 ("<hash>", HASH),
@@ -199,6 +279,10 @@ mod tests {
         let id = Uuid::from_u128(7);
         let position = ChunkPosition::new(model, 42);
         let changed = |revision| JournalPosition { model: model.name.clone(), pk: 300, revision };
+        let departed = Departed { table: "auth_user".to_owned(), object: 5 };
+        let (by_name, field) = (model.name.clone(), "creator_id".to_owned());
+        let watermark_key = WatermarkKey { model: by_name, field, pass: Pass::Tombstones };
+        let doomed = DeletionJob { silo: model.silo, model: model.name.clone(), object: 300 };
         for (item, key) in [
             ("row", row(&model.name, 300)),
             ("unique values", unique(&model.name, &model.uniques[0].name(), &unique_key)),
@@ -208,6 +292,14 @@ mod tests {
             ("import chunk", chunk(id, &position)),
             ("added row", journal_entry(id, &changed(None))),
             ("original", journal_entry(id, &changed(Some(3)))),
+            ("departure", departure(&Departure { departed: vec![departed.clone()] })),
+            ("tombstone by id", tombstone(6)),
+            ("tombstone by object", tombstone_of(&departed)),
+            ("sequence of tombstones", sequence(TOMBSTONES)),
+            ("watermark", watermark(&watermark_key)),
+            ("open import", open_import(id)),
+            ("last run", cascade(&model.name, "creator_id")),
+            ("scheduled deletion", deletion(&doomed)),
         ] {
             assert!(
                 documented().contains(&(item.to_owned(), key.pk.clone(), key.sk.clone())),
@@ -247,6 +339,26 @@ mod tests {
             ["PLAN", "sentry.option", "sentry.option#nine", "sentry.option#1#2#3", "sentry.option#1#x"]
         {
             assert_eq!(journal_position(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_departure_stands_in_one_of_the_partitions() {
+        let partitions: Vec<String> = departures().collect();
+        for object in 0..100 {
+            let departed = vec![Departed { table: "auth_user".to_owned(), object }];
+            let key = departure(&Departure { departed });
+            assert!(partitions.contains(&key.pk), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_reference_says_its_target() {
+        for pk in [0, 1, 300, -5, Pk::MIN, Pk::MAX] {
+            assert_eq!(target(&reference("sentry.project", "creator_id", pk)), Some(pk));
+        }
+        for other in ["sentry.project.creator_id", "sentry.project.creator_id#nobody"] {
+            assert_eq!(target(other), None, "{other}");
         }
     }
 

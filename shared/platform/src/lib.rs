@@ -17,12 +17,13 @@ mod relocations;
 mod seal_key;
 mod service;
 mod silo;
+mod stream;
 mod system;
 mod table;
 mod uploads;
 
 pub use self::platform::Platform;
-pub use self::silo::DynamoSilo;
+pub use self::silo::{DepartureRecord, DynamoSchedules, DynamoSilo};
 pub use clients::configuration;
 pub use events::Events;
 pub use machine::Machine;

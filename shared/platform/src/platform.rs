@@ -11,8 +11,8 @@ use runtime::config::{Config, MailConfig};
 use crate::call_log::CallLog;
 use crate::clients::SILENCE_OF_S3;
 use crate::{
-    DirectUploads, DynamoSilo, Events, Machine, Mailer, Objects, Queues, Relocations, SealKey, SystemClock,
-    SystemEntropy, configuration,
+    DirectUploads, DynamoSchedules, DynamoSilo, Events, Machine, Mailer, Objects, Queues, Relocations,
+    SealKey, SystemClock, SystemEntropy, configuration,
 };
 
 /// A client of an SDK crate whose calls are logged. Every crate has its own type of configuration.
@@ -77,6 +77,12 @@ impl Platform {
     #[must_use]
     pub fn control(&self, catalog: Arc<Catalog>) -> DynamoSilo {
         DynamoSilo::new(self.dynamodb(), &self.config.control_table, catalog)
+    }
+
+    /// The deletions that are scheduled in both silos.
+    #[must_use]
+    pub fn schedules(&self) -> DynamoSchedules {
+        DynamoSchedules::new(self.dynamodb(), &self.config.cell_table, &self.config.control_table)
     }
 
     /// Artifacts and uploads.

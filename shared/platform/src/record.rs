@@ -75,6 +75,12 @@ pub(crate) fn to_fields(item: &Item) -> Result<Fields, Corrupt> {
     }
 }
 
+/// A text that an item has.
+pub(crate) fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, Corrupt> {
+    let text = item.get(name).and_then(|value| value.as_s().ok());
+    text.map(String::as_str).ok_or(Corrupt::Attribute(name))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -31,8 +32,10 @@ const DELETE_ITEM: &str = "DeleteItem";
 const GET_ITEM: &str = "GetItem";
 const PUT_ITEM: &str = "PutItem";
 const QUERY: &str = "Query";
-const TRANSACT_WRITE_ITEMS: &str = "TransactWriteItems";
+pub(crate) const TRANSACT_WRITE_ITEMS: &str = "TransactWriteItems";
 const UPDATE_ITEM: &str = "UpdateItem";
+
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
 /// The most keys that one `BatchGetItem` takes.
 const BATCH: usize = 100;
@@ -255,6 +258,32 @@ impl Table {
         }
     }
 
+    /// Removes an item if the condition holds of what is there.
+    pub(crate) async fn delete_if(&self, key: Key, condition: &Condition) -> Result<Written, ServiceError> {
+        self.meter.request(DELETE_ITEM);
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(condition.values())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(answer) => {
+                self.meter.consumed(DELETE_ITEM, &answer.consumed_capacity);
+                Ok(Written::Done(Item::new()))
+            }
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Written::Refused(failed.item.clone().unwrap_or_default()))
+                }
+                _ => Err(ServiceError::new(DELETE_ITEM, error)),
+            },
+        }
+    }
+
     /// Changes attributes of an item, making it if need be, if the condition holds of what is there. The update
     /// shares its values with the condition.
     pub(crate) async fn update_if(
@@ -334,9 +363,21 @@ impl Table {
     }
 }
 
+/// What kept DynamoDB from a transaction that it cancelled, by its code, if it was more than a condition. Then it may
+/// not have looked at every condition, and the next try tells.
+pub(crate) fn hindrance(reasons: &[CancellationReason]) -> Option<&str> {
+    let mut codes = reasons.iter().filter_map(CancellationReason::code);
+    codes.find(|code| !matches!(*code, "None" | CONDITION_FAILED))
+}
+
+/// Whether a change of a cancelled transaction was refused because its condition does not hold.
+pub(crate) fn condition_failed(reason: &CancellationReason) -> bool {
+    reason.code() == Some(CONDITION_FAILED)
+}
+
 /// Waits before a try: not before the first, and then each time up to twice as long, by chance, so that those who
 /// were turned away together do not come back together.
-async fn pause(tries: u32) {
+pub(crate) async fn pause(tries: u32) {
     let Some(doublings) = tries.checked_sub(1) else { return };
     tokio::time::sleep(FIRST_WAIT.saturating_mul(1 << doublings.min(6)).mul_f64(fastrand::f64())).await;
 }

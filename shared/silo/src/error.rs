@@ -83,12 +83,14 @@ pub struct Conflict {
     pub taken: Vec<Taken>,
     /// Positions of writes whose row is not as it was read, or whose primary key is in use.
     pub changed: Vec<usize>,
+    /// Models whose next primary key was given to somebody else.
+    pub outnumbered: Vec<ModelId>,
 }
 
 impl Conflict {
     /// Whether nothing conflicts.
     pub fn is_empty(&self) -> bool {
-        !self.chunk_exists && self.taken.is_empty() && self.changed.is_empty()
+        !self.chunk_exists && self.taken.is_empty() && self.changed.is_empty() && self.outnumbered.is_empty()
     }
 }
 

@@ -5,11 +5,13 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use catalog::{Catalog, Model};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    ChunkPosition, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk, Silo, StoreError,
-    Stored, Transaction, UniqueKey, WriteError,
+    CascadeRun, ChunkPosition, Departed, Departure, ImportChunk, ImportPlan, JournalEntry, JournalPosition,
+    Page, PendingDeparture, Pk, Reconcile, Silo, StoreError, Stored, Tombstone, Transaction, UniqueKey,
+    Watermark, WatermarkKey, Watermarks, WriteError,
 };
 
 /// What stands between a silo and its caller.
@@ -91,6 +93,10 @@ where
         self.between.call(self.silo.reserve(model, count)).await
     }
 
+    async fn next_pk(&self, model: &Model) -> Result<Pk, StoreError> {
+        self.between.call(self.silo.next_pk(model)).await
+    }
+
     async fn write(&self, transaction: &Transaction) -> Result<(), WriteError> {
         let write = async {
             self.silo.write(transaction).await?;
@@ -124,6 +130,7 @@ where
     async fn replicate_chunks(&self, chunks: &[ImportChunk]) -> Result<(), StoreError> {
         self.between.call(self.silo.replicate_chunks(chunks)).await
     }
+
     async fn journal(
         &self,
         import: Uuid,
@@ -131,5 +138,88 @@ where
         limit: usize,
     ) -> Result<Page<JournalEntry, JournalPosition>, StoreError> {
         self.between.call(self.silo.journal(import, after, limit)).await
+    }
+}
+
+impl<S, I> Watermarks for Intercepted<S, I>
+where
+    S: Deref<Target: Watermarks> + Send + Sync,
+    I: Intercept,
+{
+    async fn watermarks(&self, keys: &[WatermarkKey]) -> Result<Vec<Option<Watermark>>, StoreError> {
+        self.between.call(self.silo.watermarks(keys)).await
+    }
+
+    async fn move_watermark(
+        &self,
+        key: &WatermarkKey,
+        from: Option<&Watermark>,
+        to: &Watermark,
+    ) -> Result<bool, StoreError> {
+        self.between.call(self.silo.move_watermark(key, from, to)).await
+    }
+
+    async fn note_open(&self, import: Uuid, is_open: bool) -> Result<(), StoreError> {
+        self.between.call(self.silo.note_open(import, is_open)).await
+    }
+
+    async fn open_imports(&self) -> Result<Vec<Uuid>, StoreError> {
+        self.between.call(self.silo.open_imports()).await
+    }
+}
+
+impl<S, I> Reconcile for Intercepted<S, I>
+where
+    S: Deref<Target: Reconcile> + Send + Sync,
+    I: Intercept,
+{
+    async fn targets(
+        &self,
+        model: &Model,
+        key: &str,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> Result<Page<(Pk, Option<Pk>)>, StoreError> {
+        self.between.call(self.silo.targets(model, key, after, limit)).await
+    }
+
+    async fn departures(&self, limit: usize) -> Result<Vec<PendingDeparture>, StoreError> {
+        self.between.call(self.silo.departures(limit)).await
+    }
+
+    async fn note_told(&self, departure: &Departure, at: Timestamp) -> Result<(), StoreError> {
+        self.between.call(self.silo.note_told(departure, at)).await
+    }
+
+    async fn forget(&self, departure: &Departure) -> Result<(), StoreError> {
+        self.between.call(self.silo.forget(departure)).await
+    }
+
+    async fn bury(&self, departed: &[Departed], now: Timestamp) -> Result<(), StoreError> {
+        self.between.call(self.silo.bury(departed, now)).await
+    }
+
+    async fn tombstones(&self, after: Pk, limit: usize) -> Result<Vec<Tombstone>, StoreError> {
+        self.between.call(self.silo.tombstones(after, limit)).await
+    }
+
+    async fn last_tombstone(&self) -> Result<Pk, StoreError> {
+        self.between.call(self.silo.last_tombstone()).await
+    }
+
+    async fn tombstones_of(&self, table: &str, objects: &[Pk]) -> Result<Vec<Option<Tombstone>>, StoreError> {
+        self.between.call(self.silo.tombstones_of(table, objects)).await
+    }
+
+    async fn highest(&self, model: &Model) -> Result<Pk, StoreError> {
+        self.between.call(self.silo.highest(model)).await
+    }
+
+    async fn note_run(&self, run: &CascadeRun) -> Result<(), StoreError> {
+        self.between.call(self.silo.note_run(run)).await
+    }
+
+    async fn runs(&self) -> Result<Vec<CascadeRun>, StoreError> {
+        self.between.call(self.silo.runs()).await
     }
 }

@@ -10,6 +10,7 @@ mod journal;
 mod memory;
 #[cfg(feature = "traces")]
 mod ranks;
+mod reconcile;
 mod row;
 mod store;
 #[cfg(feature = "traces")]
@@ -25,8 +26,12 @@ pub use journal::{JournalEntry, JournalPosition};
 pub use memory::{LoadError, MemorySilo};
 #[cfg(feature = "traces")]
 pub use ranks::without_numbers;
+pub use reconcile::{
+    CascadeRun, Departed, Departure, Pass, PendingDeparture, Reconcile, Tombstone, Watermark, WatermarkKey,
+    Watermarks, cross_silo_keys,
+};
 pub use row::{Fields, Pk, Row, Stored};
-pub use store::{Page, Silo, Silos, TRANSACTION_ITEMS_LIMIT, Transaction, Write};
+pub use store::{Page, Silo, Silos, TRANSACTION_BYTES, TRANSACTION_ITEMS_LIMIT, Transaction, Write};
 #[cfg(feature = "traces")]
 pub use traces::Traces;
 pub use unique::{UniqueKey, ValueHash};

@@ -1,6 +1,9 @@
 //! A silo in memory: the sandbox of validations, the state of a rehearsal, and the twin that stores are
 //! tested against.
 
+mod index;
+mod reconcile;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +14,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    ChunkPosition, Conflict, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk, Row, Silo,
-    StoreError, StoreErrorKind, Stored, TRANSACTION_ITEMS_LIMIT, Taken, Transaction, UniqueKey, Write,
-    WriteError, fits,
+    ChunkPosition, Conflict, Departure, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Page, Pk,
+    Row, Silo, StoreError, StoreErrorKind, Stored, TRANSACTION_ITEMS_LIMIT, Taken, Transaction, UniqueKey,
+    Write, WriteError, fits,
 };
+use index::References;
+use reconcile::Reconciliation;
 
 /// Rows, indexes and import records in ordinary maps behind one lock.
 ///
@@ -30,12 +35,13 @@ pub struct MemorySilo {
 struct State {
     tables: HashMap<ModelId, BTreeMap<Pk, Stored>>,
     uniques: HashMap<UniqueKey, Pk>,
-    references: BTreeSet<(ModelId, usize, Pk, Pk)>,
+    references: References,
     privileged: BTreeSet<(ModelId, Pk)>,
     sequences: HashMap<ModelId, Pk>,
     plans: HashMap<Uuid, ImportPlan>,
     chunks: HashMap<Uuid, BTreeMap<ChunkPosition, ImportChunk>>,
     journals: HashMap<Uuid, BTreeMap<JournalPosition, JournalEntry>>,
+    reconciliation: Reconciliation,
     in_flight: HashSet<Item>,
 }
 
@@ -45,6 +51,7 @@ enum Item {
     Row(ModelId, Pk),
     Unique(UniqueKey),
     Chunk(Uuid, ChunkPosition),
+    Sequence(ModelId),
 }
 
 /// A row that cannot be part of a state.
@@ -76,6 +83,18 @@ impl MemorySilo {
     /// An empty silo that keeps the models of a catalogue.
     pub fn new(catalog: Arc<Catalog>) -> Self {
         Self { catalog, state: Mutex::default() }
+    }
+
+    /// An empty silo whose index over keys follows only when it is told to ([`MemorySilo::catch_up`]), as those of
+    /// DynamoDB follow in their own time.
+    pub fn with_lagging_index(catalog: Arc<Catalog>) -> Self {
+        let state = State { references: References::lagging(), ..State::default() };
+        Self { catalog, state: Mutex::new(state) }
+    }
+
+    /// Lets a lagging index follow so many of the changes that it has not seen yet. How many are left.
+    pub fn catch_up(&self, changes: usize) -> usize {
+        self.lock().references.catch_up(changes)
     }
 
     /// Puts a row in as it is, under its own primary key: how a state that was saved comes back.
@@ -115,6 +134,7 @@ impl MemorySilo {
             items.push(Item::Row(write.model(), write.row().pk));
             items.extend(write.takes().iter().cloned().map(Item::Unique));
         }
+        items.extend(transaction.numbered().into_keys().map(Item::Sequence));
         items.extend(transaction.chunk.iter().map(|chunk| Item::Chunk(chunk.import, chunk.position())));
         items
     }
@@ -132,7 +152,7 @@ impl State {
         self.uniques.extend(takes.into_iter().map(|key| (key, pk)));
         for (slot, key) in model.keys.iter().enumerate() {
             if let Some(target) = stored.row.key(&key.field) {
-                self.references.insert((model.id, slot, target, pk));
+                self.references.insert(model.id, slot, target, pk);
             }
         }
         if is_privileged(model, &stored.row) {
@@ -155,7 +175,7 @@ impl State {
         }
         for (slot, key) in model.keys.iter().enumerate() {
             if let Some(target) = row.key(&key.field) {
-                self.references.remove(&(model.id, slot, target, row.pk));
+                self.references.remove(model.id, slot, target, row.pk);
             }
         }
         self.privileged.remove(&(model.id, row.pk));
@@ -176,6 +196,11 @@ impl State {
                         Taken { write: position, model: write.model(), set: key.set, holder: *holder };
                     conflict.taken.push(taken);
                 }
+            }
+        }
+        for (model, (first, _)) in transaction.numbered() {
+            if self.sequences.get(&model).copied().unwrap_or(0) != first.saturating_sub(1) {
+                conflict.outnumbered.push(model);
             }
         }
         conflict.chunk_exists = transaction.chunk.as_ref().is_some_and(|chunk| self.has_chunk(chunk));
@@ -199,6 +224,8 @@ impl State {
                 self.journals.entry(entry.import).or_default().insert(entry.position(), entry);
             }
         }
+        let departure = Departure::by(catalog, transaction);
+        self.reconciliation.departures.extend(departure.map(|departure| (departure, None)));
         if let Some(chunk) = &transaction.chunk {
             self.chunks.entry(chunk.import).or_default().insert(chunk.position(), chunk.clone());
         }
@@ -270,8 +297,7 @@ impl Silo for MemorySilo {
             return Err(StoreError::new(StoreErrorKind::Refused, action));
         };
         let state = self.lock();
-        let range = (model.id, slot, target, above(after))..=(model.id, slot, target, Pk::MAX);
-        Ok(page(state.references.range(range).map(|(.., pk)| *pk), limit, |pk| *pk))
+        Ok(page(state.references.to(model.id, slot, target, above(after)), limit, |pk| *pk))
     }
 
     async fn privileged(
@@ -301,6 +327,14 @@ impl Silo for MemorySilo {
         let start = sequence.checked_add(1).ok_or_else(exhausted)?;
         *sequence = last.ok_or_else(exhausted)?;
         Ok(start)
+    }
+
+    async fn next_pk(&self, model: &Model) -> Result<Pk, StoreError> {
+        let highest = self.lock().sequences.get(&model.id).copied().unwrap_or(0);
+        highest.checked_add(1).ok_or_else(|| {
+            let action = format!("giving the next primary key of {} away", model.name);
+            StoreError::new(StoreErrorKind::Refused, action)
+        })
     }
 
     async fn write(&self, transaction: &Transaction) -> Result<(), WriteError> {

@@ -1,6 +1,6 @@
 //! What the engine asks of a silo.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use catalog::{Catalog, Model, ModelId, SiloKind};
 use uuid::Uuid;
 
 use crate::{
-    ChunkPosition, Fields, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Pk, Row, StoreError,
-    Stored, UniqueKey, WriteError,
+    ChunkPosition, Departure, Fields, ImportChunk, ImportPlan, JournalEntry, JournalPosition, Pk, Row,
+    StoreError, Stored, UniqueKey, WriteError, volume,
 };
 
 /// Rows in primary key order, and where to go on.
@@ -33,9 +33,12 @@ pub struct Transaction {
 /// The most items that one transaction changes: as many as DynamoDB takes (DESIGN §4).
 pub const TRANSACTION_ITEMS_LIMIT: usize = 100;
 
+/// The most bytes of rows that go into one transaction: DynamoDB takes 4 MB, and rows are not all of it (DESIGN §3).
+pub const TRANSACTION_BYTES: usize = 3_000_000;
+
 impl Transaction {
     /// How many items this changes: rows, unique values that are taken or given up, what a journal tells of the rows,
-    /// and the chunk. A store refuses more than [`TRANSACTION_ITEMS_LIMIT`].
+    /// who is to be told that they went, the sequences that next primary keys are taken from, and the chunk. A store refuses more than [`TRANSACTION_ITEMS_LIMIT`].
     pub fn items(&self, catalog: &Catalog) -> usize {
         let mut values: HashSet<UniqueKey> = HashSet::new();
         for write in &self.writes {
@@ -46,7 +49,48 @@ impl Transaction {
             values.extend(given_up.into_iter().filter(|key| !taken.contains(key)));
         }
         let entries = self.writes.iter().filter(|write| write.journal().is_some()).count();
-        self.writes.len() + values.len() + entries + usize::from(self.chunk.is_some())
+        let departures = usize::from(Departure::by(catalog, self).is_some());
+        let chunks = usize::from(self.chunk.is_some());
+        self.writes.len() + values.len() + entries + departures + self.numbered().len() + chunks
+    }
+
+    /// Changes in as few transactions as they fit into, in their order. They happen independently of each other.
+    pub fn split(catalog: &Catalog, writes: impl IntoIterator<Item = Write>) -> Vec<Self> {
+        let mut parts: Vec<Self> = Vec::new();
+        // One item is left for those who are to be told that rows went.
+        let (mut items, mut bytes) = (1, 0);
+        for write in writes {
+            let alone = Self { writes: vec![write], chunk: None };
+            let (more_items, more_bytes) = (alone.items(catalog), alone.bytes());
+            let fits =
+                items + more_items <= TRANSACTION_ITEMS_LIMIT && bytes + more_bytes <= TRANSACTION_BYTES;
+            match parts.last_mut().filter(|_| fits) {
+                Some(part) => part.writes.extend(alone.writes),
+                None => {
+                    (items, bytes) = (1, 0);
+                    parts.push(alone);
+                }
+            }
+            (items, bytes) = (items + more_items, bytes + more_bytes);
+        }
+        parts
+    }
+
+    /// How large the rows are that it writes, at most; a row that goes weighs nothing.
+    fn bytes(&self) -> usize {
+        let written = self.writes.iter().filter(|write| !write.deletes);
+        written.map(|write| volume(&write.row.fields)).sum()
+    }
+
+    /// The primary keys that rows take as the next ones of their models: the first and the last of each.
+    pub fn numbered(&self) -> BTreeMap<ModelId, (Pk, Pk)> {
+        let mut numbered = BTreeMap::new();
+        for write in self.writes.iter().filter(|write| write.is_next) {
+            let pk = write.row.pk;
+            let (first, last) = numbered.entry(write.model).or_insert((pk, pk));
+            (*first, *last) = (pk.min(*first), pk.max(*last));
+        }
+        numbered
     }
 
     /// Whether two changes are of the same row, or leave two rows with the same unique value.
@@ -67,6 +111,10 @@ pub struct Write {
     row: Row,
     takes: Vec<UniqueKey>,
     deletes: bool,
+    /// Whether its going concerns the other silo.
+    leaves_tombstone: bool,
+    /// Whether it takes the next primary key of its model.
+    is_next: bool,
     /// The import whose journal tells of the change.
     journal: Option<Uuid>,
     /// The import that makes the change.
@@ -80,7 +128,23 @@ impl Write {
     /// A new row; its primary key and unique values must be free.
     pub fn insert(model: &Model, row: Row) -> Self {
         let takes = UniqueKey::of(model, &row.fields);
-        Self { model: model.id, before: None, row, takes, deletes: false, journal: None, made_by: None }
+        Self {
+            model: model.id,
+            before: None,
+            row,
+            takes,
+            deletes: false,
+            leaves_tombstone: true,
+            is_next: false,
+            journal: None,
+            made_by: None,
+        }
+    }
+
+    /// A new row that takes the next primary key of its model ([`Silo::next_pk`]) in the very transaction, so that rows
+    /// are seen in the order of their primary keys (DESIGN §4). Those of one transaction and model follow each other.
+    pub fn insert_next(model: &Model, row: Row) -> Self {
+        Self { is_next: true, ..Self::insert(model, row) }
     }
 
     /// Other fields for a row, under the same primary key. It must still be as it was read, and unique values
@@ -91,18 +155,25 @@ impl Write {
     }
 
     /// The end of a row: its primary key and its unique values are free afterwards, and no key of it leads anywhere. It
-    /// must still be as it was read. Nothing is done about rows that refer to it.
+    /// must still be as it was read. Nothing is done about rows that refer to it, but where keys across silos may, the
+    /// store keeps who is gone until all have been told ([`Reconcile::departures`](crate::Reconcile::departures)).
     pub fn delete(model: &Model, before: Stored) -> Self {
         let row = before.row.clone();
         Self { before: Some(before), takes: Vec::new(), deletes: true, ..Self::insert(model, row) }
+    }
+
+    /// The same end, which nobody elsewhere is told of: who makes it sees to the other silo as well.
+    #[must_use]
+    pub fn untold(self) -> Self {
+        Self { leaves_tombstone: false, ..self }
     }
 
     /// The same change, to other fields.
     #[must_use]
     pub fn with_fields(self, model: &Model, fields: impl Into<Arc<Fields>>) -> Self {
         let row = Row::new(self.row.pk, fields);
-        let Self { before, journal, made_by, .. } = self;
-        Self { before, journal, made_by, ..Self::insert(model, row) }
+        let Self { before, is_next, journal, made_by, .. } = self;
+        Self { before, is_next, journal, made_by, ..Self::insert(model, row) }
     }
 
     /// The same change, of which the journal of an import is to tell: an entry is written with it.
@@ -125,6 +196,11 @@ impl Write {
     /// Whether the row goes.
     pub fn deletes(&self) -> bool {
         self.deletes
+    }
+
+    /// Whether rows elsewhere that refer to the row are to follow when it goes.
+    pub fn leaves_tombstone(&self) -> bool {
+        self.leaves_tombstone
     }
 
     /// The row as it was read, if it is to be replaced or to go.
@@ -214,6 +290,10 @@ pub trait Silo: Send + Sync {
     /// Sets `count` consecutive primary keys aside and returns the first; no row has them, and nobody else
     /// gets them.
     fn reserve(&self, model: &Model, count: u64) -> impl Future<Output = Result<Pk, StoreError>> + Send;
+
+    /// The primary key that [`Write::insert_next`] takes if nobody else is faster: the one behind all that were given
+    /// away; no row has it.
+    fn next_pk(&self, model: &Model) -> impl Future<Output = Result<Pk, StoreError>> + Send;
 
     /// Writes a transaction whole or not at all, with what the journal has to tell of it. A row that does not fit
     /// ([`fits`](crate::fits)) is too large, and so is one that was there before and that the journal has to keep.

@@ -109,6 +109,10 @@ impl Silo for Endless {
         refused()
     }
 
+    async fn next_pk(&self, _: &Model) -> Result<Pk, StoreError> {
+        refused()
+    }
+
     async fn write(&self, _: &Transaction) -> Result<(), WriteError> {
         Ok(refused()?)
     }

@@ -11,7 +11,9 @@ use super::item::{self, NotAnItem};
 use super::{Relocations, keys};
 use crate::ServiceError;
 use crate::failure::{failed, unreadable};
-use crate::table::{Change, Condition, IS_FREE, NotWritten};
+use crate::table::{
+    Change, Condition, IS_FREE, NotWritten, TRANSACT_WRITE_ITEMS, condition_failed, hindrance,
+};
 
 /// How often a commit is tried that met another transaction. That one has ended soon, and then the conditions
 /// tell whether the commit still stands.
@@ -55,7 +57,7 @@ impl CommitRelocations for Relocations {
                 // It cannot become ours meanwhile without a new version of the record.
                 Refusal::NotOurs => commit.lock = Lock::Keep,
                 Refusal::Other(code) => {
-                    let error = ServiceError::answered("TransactWriteItems", &code);
+                    let error = ServiceError::answered(TRANSACT_WRITE_ITEMS, &code);
                     if tries == TRIES || !error.retryable() {
                         return Err(failed(|| format!("commit relocation {id}"))(error).into());
                     }
@@ -127,13 +129,12 @@ fn is_free_or_of(id: RelocationId) -> Condition {
 /// What the reasons of a cancelled transaction, one for each of its parts, come to. A reason of DynamoDB's own
 /// goes first, since then it may not have looked at every condition.
 fn judge(parts: &[Part], reasons: &[CancellationReason]) -> Refusal {
-    let mut codes = reasons.iter().filter_map(CancellationReason::code);
-    if let Some(code) = codes.find(|code| !matches!(*code, "None" | "ConditionalCheckFailed")) {
+    if let Some(code) = hindrance(reasons) {
         return Refusal::Other(code.to_owned());
     }
     let failed = |wanted| {
         let mut reasons = parts.iter().zip(reasons);
-        reasons.any(|(part, reason)| *part == wanted && reason.code() == Some("ConditionalCheckFailed"))
+        reasons.any(|(part, reason)| *part == wanted && condition_failed(reason))
     };
     if failed(Part::State) {
         Refusal::Conflict

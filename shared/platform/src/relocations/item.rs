@@ -11,17 +11,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::keys::{self, Key, relocations as key};
-pub(super) use crate::record::to_record;
 use crate::record::{Corrupt, from_record};
+pub(super) use crate::record::{text, to_record};
+use crate::stream::from_entry;
 use crate::table::Item;
 
 /// How often a record was written.
 pub(super) const REVISION: &str = "revision";
 /// Who holds an owner's lock.
 pub(super) const RELOCATION: &str = "relocation";
-/// The outbox entry, as JSON.
-pub(super) const ENTRY: &str = "entry";
-
 /// An option's text.
 pub(super) const VALUE: &str = "value";
 
@@ -40,8 +38,6 @@ pub(super) enum NotAnItem {
     TooLarge,
     #[error("it cannot be written")]
     Unwritable(#[from] Corrupt),
-    #[error("it cannot be written as JSON")]
-    Json(#[from] serde_json::Error),
 }
 
 /// A record, with what its indexes need.
@@ -96,9 +92,8 @@ pub(super) fn option(name: &str, value: &str) -> Item {
 /// An entry of the outbox, with what its index needs.
 pub(super) fn outbox(entry: &OutboxEntry) -> Result<Item, NotAnItem> {
     let OutboxEntry { relocation, sequence, time, .. } = entry;
-    let mut item = key::outbox(*relocation, *sequence).attributes();
+    let mut item = from_entry(key::outbox(*relocation, *sequence), entry)?;
     let due_at = key::since(*time, format_args!("{relocation}#{}", keys::padded(sequence)));
-    item.insert(ENTRY.to_owned(), AttributeValue::S(serde_json::to_string(entry)?));
     item.insert("due".to_owned(), AttributeValue::S(OUTBOX.to_owned()));
     item.insert("dueAt".to_owned(), AttributeValue::S(due_at));
     Ok(item)
@@ -118,12 +113,6 @@ pub(super) fn counted(class: SizeClass, relocation: &Relocation) -> Item {
     let expires = date_added.saturating_add(COUNTED_FOR).unwrap_or(*date_added);
     item.insert("expires".to_owned(), AttributeValue::N(expires.as_second().to_string()));
     item
-}
-
-/// A text that an item has.
-pub(super) fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, Corrupt> {
-    let text = item.get(name).and_then(|value| value.as_s().ok());
-    text.map(String::as_str).ok_or(Corrupt::Attribute(name))
 }
 
 fn record(key: Key, record: &impl Serialize) -> Result<Item, NotAnItem> {

@@ -9,11 +9,11 @@ use runtime::telemetry::Chain;
 use serde::Deserialize;
 use tracing::error;
 
-use super::item::{ENTRY, OUTBOX, text};
+use super::item::OUTBOX;
 use super::{Relocations, keys};
 use crate::failure::{failed, unreadable};
 use crate::keys::Key;
-use crate::record::Corrupt;
+use crate::stream;
 
 impl Outbox for Relocations {
     /// The index follows within moments: an entry that was removed just now is left out, one that was added just
@@ -28,7 +28,7 @@ impl Outbox for Relocations {
         let items = self.table.get_many(found.iter().filter_map(Key::of_item).collect()).await;
         let items = items.map_err(failed(action))?;
         // One that another version wrote, and that this one cannot read, must not hold up all others.
-        let read = items.iter().map(|item| text(item, ENTRY).map_err(unreadable(action)).and_then(parse));
+        let read = items.iter().map(|item| stream::to_entry(item).map_err(unreadable(action)));
         let skip = |error: &PortError| error!(error = %Chain(error), "an entry of the outbox is skipped");
         let mut entries: Vec<OutboxEntry> = read.filter_map(|entry| entry.inspect_err(skip).ok()).collect();
         entries.sort_by_key(|entry| (entry.time, entry.relocation, entry.sequence));
@@ -41,40 +41,16 @@ impl Outbox for Relocations {
     }
 }
 
-fn parse(entry: &str) -> Result<OutboxEntry, PortError> {
-    serde_json::from_str(entry).map_err(Corrupt::from).map_err(unreadable(|| "read an entry of the outbox"))
-}
-
 /// A record of the table's stream, as Lambda delivers it: an entry that was added to the outbox.
 #[derive(Debug, Deserialize)]
-pub struct StreamRecord {
-    dynamodb: Changed,
-}
-
-#[derive(Debug, Deserialize)]
-struct Changed {
-    #[serde(rename = "SequenceNumber")]
-    sequence_number: String,
-    #[serde(rename = "NewImage")]
-    new_image: Image,
-}
-
-#[derive(Debug, Deserialize)]
-struct Image {
-    entry: Text,
-}
-
-#[derive(Debug, Deserialize)]
-struct Text {
-    #[serde(rename = "S")]
-    text: String,
-}
+#[serde(transparent)]
+pub struct StreamRecord(stream::Record);
 
 impl StreamRecord {
     /// Names the record in a batch response.
     #[must_use]
     pub fn sequence_number(&self) -> &str {
-        &self.dynamodb.sequence_number
+        self.0.sequence_number()
     }
 
     /// The entry.
@@ -82,7 +58,7 @@ impl StreamRecord {
     /// # Errors
     /// It was written by another version of this product and cannot be read.
     pub fn entry(&self) -> Result<OutboxEntry, PortError> {
-        parse(&self.dynamodb.new_image.entry.text)
+        self.0.entry().map_err(unreadable(|| "read an entry of the outbox"))
     }
 }
 
@@ -90,9 +66,9 @@ impl StreamRecord {
 mod tests {
     use super::*;
     use crate::relocations::item;
+    use crate::stream::tests::record_of;
     use pipeline::commit::{Dispatch, StopRun};
     use pipeline::ids::Generation;
-    use serde_json::json;
 
     #[test]
     fn a_record_of_the_stream_holds_the_entry() {
@@ -101,16 +77,7 @@ mod tests {
         let time = "2026-01-02T12:00:00.5Z".parse().expect("a time");
         let entry = OutboxEntry { relocation: uuid, sequence: 3, time, dispatch };
         let item = item::outbox(&entry).expect("an item");
-        let text = item.get("entry").and_then(|entry| entry.as_s().ok()).expect("a text");
-        let record = json!({
-            "eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
-            "dynamodb": {
-                "Keys": { "pk": { "S": "R#…" }, "sk": { "S": "OUT#…" } },
-                "NewImage": { "pk": { "S": "R#…" }, "sk": { "S": "OUT#…" }, "entry": { "S": text } },
-                "SequenceNumber": "111", "SizeBytes": 26, "StreamViewType": "NEW_IMAGE",
-            },
-        });
-        let record: StreamRecord = serde_json::from_value(record).expect("a record");
+        let record: StreamRecord = serde_json::from_value(record_of(&item)).expect("a record");
         assert_eq!(record.sequence_number(), "111");
         assert_eq!(record.entry().expect("an entry"), entry);
     }

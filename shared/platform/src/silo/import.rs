@@ -1,13 +1,13 @@
-//! Plans and chunks.
+//! Plans and chunks, and which imports are open.
 
 use serde::Serialize;
 use silo::{ChunkPosition, ImportChunk, ImportPlan, Page, StoreError, StoreErrorKind};
 use uuid::Uuid;
 
 use super::item::{self, Corrupt};
-use super::read::from_sort_key;
+use super::read::{from_sort_key, of_partition};
 use super::{DynamoSilo, corrupt, failed};
-use crate::keys::{self, Key, PK};
+use crate::keys::{self, Key, PK, SK};
 use crate::table::{Condition, IS_FREE, Item, Written};
 
 impl DynamoSilo {
@@ -68,6 +68,22 @@ impl DynamoSilo {
             |chunk: &ImportChunk| record(action(), keys::chunk(chunk.import, &chunk.position()), chunk);
         let items = chunks.iter().map(replica).collect::<Result<Vec<_>, _>>()?;
         self.table.put_many(items).await.map_err(failed(action()))
+    }
+
+    pub(super) async fn write_open(&self, import: Uuid, is_open: bool) -> Result<(), StoreError> {
+        let key = keys::open_import(import);
+        let noted =
+            if is_open { self.table.put(key.attributes()).await } else { self.table.delete(key).await };
+        noted.map_err(failed(format!("noting whether import {import} is open")))
+    }
+
+    pub(super) async fn read_open_imports(&self) -> Result<Vec<Uuid>, StoreError> {
+        let action = "reading which imports are open";
+        let query = of_partition(self.table.query().consistent_read(true), keys::OPEN_IMPORTS);
+        let (items, _) = self.table.page(query, usize::MAX).await.map_err(failed(action))?;
+        let import = |item| item::to_sort(item).and_then(|sort| sort.parse().ok());
+        let imports = items.iter().map(|item| import(item).ok_or(Corrupt::Attribute(SK)));
+        imports.collect::<Result<_, Corrupt>>().map_err(corrupt(action))
     }
 }
 

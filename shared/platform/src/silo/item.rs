@@ -2,11 +2,12 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use catalog::Model;
+use jiff::Timestamp;
 use serde_json::Value;
 use silo::{Pk, Row, Stored};
 
 use crate::keys::{self, Key, SK};
-pub(super) use crate::record::{Corrupt, from_record, to_record};
+pub(super) use crate::record::{Corrupt, from_record, text, to_record};
 use crate::record::{from_fields, to_fields};
 use crate::table::Item;
 
@@ -39,6 +40,13 @@ pub(super) fn to_row(item: &Item) -> Result<Stored, Corrupt> {
     Ok(Stored { row: Row::new(to_pk(item)?, to_fields(item)?), revision })
 }
 
+/// Where the key in this slot leads; nowhere if it is null.
+pub(super) fn to_target(item: &Item, slot: &str) -> Result<Option<Pk>, Corrupt> {
+    let Some(reference) = item.get(slot) else { return Ok(None) };
+    let target = reference.as_s().ok().and_then(|reference| keys::target(reference));
+    target.map(Some).ok_or(Corrupt::Attribute("fk<slot>"))
+}
+
 /// The primary key in the sort key of a row, or of its entry in an index.
 pub(super) fn to_pk(item: &Item) -> Result<Pk, Corrupt> {
     to_sort(item).and_then(keys::number).ok_or(Corrupt::Attribute(SK))
@@ -52,14 +60,24 @@ pub(super) fn to_sort(item: &Item) -> Option<&str> {
 /// A unique value as an item.
 pub(super) fn from_unique(key: Key, holder: Pk) -> Item {
     let mut item = key.attributes();
-    item.insert(HOLDER.to_owned(), AttributeValue::N(holder.to_string()));
+    item.insert(HOLDER.to_owned(), from_number(holder));
     item
+}
+
+/// A number as an attribute.
+pub(super) fn from_number(number: Pk) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }
 
 /// A number that an item holds.
 pub(super) fn to_number(item: &Item, name: &'static str) -> Result<Pk, Corrupt> {
     let number = item.get(name).and_then(|number| number.as_n().ok());
     number.and_then(|number| number.parse().ok()).ok_or(Corrupt::Attribute(name))
+}
+
+/// A time that an item holds.
+pub(super) fn to_time(item: &Item, name: &'static str) -> Result<Timestamp, Corrupt> {
+    text(item, name)?.parse().map_err(|_| Corrupt::Attribute(name))
 }
 
 #[cfg(test)]

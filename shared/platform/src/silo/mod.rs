@@ -1,10 +1,15 @@
 //! A silo in a table of DynamoDB (DESIGN §4).
 
+mod departure;
 mod import;
 mod item;
 mod journal;
 mod read;
+mod reconcile;
+mod schedules;
 mod sequence;
+mod tombstone;
+mod watermark;
 mod write;
 
 use std::collections::HashMap;
@@ -20,6 +25,8 @@ use silo::{
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+pub use self::departure::DepartureRecord;
+pub use self::schedules::DynamoSchedules;
 use crate::keys;
 use crate::service::Nature;
 use crate::table::Table;
@@ -122,6 +129,10 @@ impl Silo for DynamoSilo {
         self.reserve_keys(model, count).await
     }
 
+    async fn next_pk(&self, model: &Model) -> Result<Pk, StoreError> {
+        self.next_key(model).await
+    }
+
     async fn write(&self, transaction: &Transaction) -> Result<(), WriteError> {
         self.write_transaction(transaction).await
     }
@@ -150,6 +161,7 @@ impl Silo for DynamoSilo {
     async fn replicate_chunks(&self, chunks: &[ImportChunk]) -> Result<(), StoreError> {
         self.write_replicas(chunks).await
     }
+
     async fn journal(
         &self,
         import: Uuid,

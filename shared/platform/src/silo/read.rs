@@ -10,9 +10,13 @@ use silo::{Page, Pk, StoreError, StoreErrorKind, Stored, UniqueKey};
 use super::item::{self, Corrupt, HOLDER};
 use super::{DynamoSilo, corrupt, failed};
 use crate::keys::{self, Key, PK, SK};
+use crate::table::Item;
 
 /// How many blocks are listed at least when a page is read.
 const BLOCKS: usize = 16;
+
+/// The attributes that a row is found by.
+pub(super) const ROW_KEY: &str = "pk, sk";
 
 impl DynamoSilo {
     pub(super) async fn read_rows(
@@ -31,15 +35,43 @@ impl DynamoSilo {
     pub(super) async fn read_page(
         &self,
         model: &Model,
-        mut after: Option<Pk>,
+        after: Option<Pk>,
         limit: usize,
     ) -> Result<Page<Stored>, StoreError> {
+        let page = self.walk(model, after, limit, None, item::to_row).await?;
+        Ok(Page { items: page.items.into_iter().map(|(_, stored)| stored).collect(), next: page.next })
+    }
+
+    /// Where a key leads stands beside the fields of a row, however large those are; they are not asked for.
+    pub(super) async fn read_targets(
+        &self,
+        model: &Model,
+        key: &str,
+        after: Option<Pk>,
+        limit: usize,
+    ) -> Result<Page<(Pk, Option<Pk>)>, StoreError> {
+        let slot = keys::slot(slot_of(model, key)?);
+        let attributes = format!("{ROW_KEY}, {slot}");
+        self.walk(model, after, limit, Some(&attributes), |item| item::to_target(item, &slot)).await
+    }
+
+    /// Rows by primary key, as they are read from their items: through the blocks that may have some.
+    async fn walk<T>(
+        &self,
+        model: &Model,
+        mut after: Option<Pk>,
+        limit: usize,
+        attributes: Option<&str>,
+        read: impl Fn(&Item) -> Result<T, Corrupt> + Sync,
+    ) -> Result<Page<(Pk, T)>, StoreError> {
+        let read = |item: &Item| Ok((item::to_pk(item)?, read(item)?));
         let mut rows = Vec::new();
         while rows.len() < limit {
-            let Some(from) = after.map_or(Some(0), |after| after.max(-1).checked_add(1)) else { break };
+            let Some(from) = above(after) else { break };
             let (blocks, more) = self.read_blocks(model, from, BLOCKS).await?;
             for block in blocks {
-                rows.extend(self.read_block(model, block, from, limit - rows.len()).await?);
+                let left = limit - rows.len();
+                rows.extend(self.read_block(model, block, from, left, attributes, &read).await?);
                 if rows.len() >= limit {
                     break;
                 }
@@ -49,7 +81,7 @@ impl DynamoSilo {
                 return Ok(Page { items: rows, next: None });
             }
         }
-        let next = rows.last().map(|stored: &Stored| stored.row.pk);
+        let next = rows.last().map(|(pk, _)| *pk);
         Ok(Page { items: rows, next })
     }
 
@@ -70,20 +102,23 @@ impl DynamoSilo {
         Ok((blocks, more))
     }
 
-    /// The rows of a block with this primary key or a higher one.
-    pub(super) async fn read_block(
+    /// The rows of a block with this primary key or a higher one: these attributes, or all of them.
+    pub(super) async fn read_block<T>(
         &self,
         model: &Model,
         block: Pk,
         from: Pk,
         limit: usize,
-    ) -> Result<Vec<Stored>, StoreError> {
+        attributes: Option<&str>,
+        read: impl Fn(&Item) -> Result<T, Corrupt>,
+    ) -> Result<Vec<T>, StoreError> {
         let action = || format!("reading block {block} of {}", model.name);
         let partition = keys::rows(&model.name, block);
-        let query =
-            from_sort_key(self.table.query().consistent_read(true), PK, partition, keys::row_sort(from));
+        let query = self.table.query().consistent_read(true);
+        let query = query.set_projection_expression(attributes.map(str::to_owned));
+        let query = from_sort_key(query, PK, partition, keys::row_sort(from));
         let (items, _) = self.table.page(query, limit).await.map_err(failed(action()))?;
-        items.iter().map(item::to_row).collect::<Result<_, Corrupt>>().map_err(corrupt(action()))
+        items.iter().map(read).collect::<Result<_, Corrupt>>().map_err(corrupt(action()))
     }
 
     pub(super) async fn read_referring(
@@ -94,12 +129,9 @@ impl DynamoSilo {
         after: Option<Pk>,
         limit: usize,
     ) -> Result<Page<Pk>, StoreError> {
-        let Some(slot) = model.keys.iter().position(|declared| declared.field == key) else {
-            let action = format!("reading {} by `{key}`, which is no key,", model.name);
-            return Err(StoreError::new(StoreErrorKind::Refused, action));
-        };
+        let slot = keys::slot(slot_of(model, key)?);
         let reference = keys::reference(&model.name, key, target);
-        self.read_index(&keys::slot(slot), reference, after, limit).await
+        self.read_index(&slot, reference, after, limit).await
     }
 
     /// The primary keys under one value of an index.
@@ -111,9 +143,7 @@ impl DynamoSilo {
         limit: usize,
     ) -> Result<Page<Pk>, StoreError> {
         let action = || format!("reading index {index} at {value}");
-        let Some(from) = after.map_or(Some(0), |after| after.max(-1).checked_add(1)) else {
-            return Ok(Page { items: Vec::new(), next: None });
-        };
+        let Some(from) = above(after) else { return Ok(Page { items: Vec::new(), next: None }) };
         let query = self.table.query().index_name(index);
         let query = from_sort_key(query, index, value.clone(), keys::row_sort(from));
         let (items, more) = self.table.page(query, limit).await.map_err(failed(action()))?;
@@ -143,6 +173,26 @@ impl DynamoSilo {
         let set = model.uniques.get(key.set).map(catalog::UniqueSet::name).unwrap_or_default();
         keys::unique(&model.name, &set, key)
     }
+}
+
+/// The lowest primary key above another, if there is one. None is negative.
+pub(super) fn above(after: Option<Pk>) -> Option<Pk> {
+    after.map_or(Some(0), |after| after.max(-1).checked_add(1))
+}
+
+/// The position of a key among those of its model.
+fn slot_of(model: &Model, key: &str) -> Result<usize, StoreError> {
+    model.keys.iter().position(|declared| declared.field == key).ok_or_else(|| {
+        let action = format!("reading {} by `{key}`, which is no key,", model.name);
+        StoreError::new(StoreErrorKind::Refused, action)
+    })
+}
+
+/// Narrows a query to one partition.
+pub(super) fn of_partition(query: QueryFluentBuilder, partition: impl Into<String>) -> QueryFluentBuilder {
+    query
+        .key_condition_expression("pk = :partition")
+        .expression_attribute_values(":partition", AttributeValue::S(partition.into()))
 }
 
 /// Narrows a query to one partition, from one sort key on.

@@ -3,20 +3,23 @@
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason};
-use catalog::Model;
+use catalog::{Model, ModelId};
 use futures::future::try_join_all;
 use silo::{
-    Conflict, JournalEntry, Pk, StoreError, StoreErrorKind, Stored, Taken, Transaction, UniqueKey, Write,
-    WriteError,
+    Conflict, Departure, JournalEntry, Pk, StoreError, StoreErrorKind, Stored, Taken, Transaction, UniqueKey,
+    Write, WriteError,
 };
 
+use super::departure::from_departure;
 use super::import::record;
 use super::item::{self, HOLDER};
 use super::journal;
-use super::{DynamoSilo, corrupt, failed};
+use super::{DynamoSilo, corrupt, failed, sequence};
 use crate::ServiceError;
 use crate::keys;
-use crate::table::{Change, Condition, IS_FREE, NotWritten};
+use crate::table::{
+    Change, Condition, IS_FREE, NotWritten, TRANSACT_WRITE_ITEMS, condition_failed, hindrance,
+};
 
 /// What a change of the store stands for in the transaction.
 enum Part {
@@ -28,11 +31,13 @@ enum Part {
     Free(usize, UniqueKey),
     /// What a journal tells of a write. It depends on nothing, so that it never fails.
     Entry,
+    /// Who goes. It depends on nothing either.
+    Departure,
+    /// The sequence that rows of a model take their primary keys from.
+    Sequence(ModelId),
     /// The chunk.
     Chunk,
 }
-
-const OPERATION: &str = "TransactWriteItems";
 
 impl DynamoSilo {
     pub(super) async fn write_transaction(&self, transaction: &Transaction) -> Result<(), WriteError> {
@@ -56,6 +61,14 @@ impl DynamoSilo {
         let mut changes = Vec::new();
         for (position, write) in transaction.writes.iter().enumerate() {
             changes.extend(self.changes_of(position, write)?);
+        }
+        if let Some(departure) = Departure::by(&self.catalog, transaction) {
+            let item = from_departure(&departure).map_err(corrupt(action(transaction)))?;
+            changes.push((Part::Departure, Change::Set(item)));
+        }
+        for (model, (first, last)) in transaction.numbered() {
+            let raise = sequence::raise(&self.catalog.model(model).name, first - 1, last);
+            changes.push((Part::Sequence(model), raise));
         }
         if let Some(chunk) = &transaction.chunk {
             let key = keys::chunk(chunk.import, &chunk.position());
@@ -113,28 +126,26 @@ impl DynamoSilo {
         try_join_all(listings).await.map(drop).map_err(failed("listing the blocks of new rows"))
     }
 
-    /// What a cancelled transaction failed of. Contention and throttling come first: then DynamoDB may not have
-    /// looked at every condition, and the next try tells.
+    /// What a cancelled transaction failed of. What is no condition comes first, such as contention.
     fn cancelled(
         &self,
         transaction: &Transaction,
         parts: &[Part],
         reasons: &[CancellationReason],
     ) -> WriteError {
-        let codes = reasons.iter().filter_map(CancellationReason::code);
-        if let Some(code) = codes.clone().find(|code| !matches!(*code, "None" | "ConditionalCheckFailed")) {
-            return failed(action(transaction))(ServiceError::answered(OPERATION, code)).into();
+        if let Some(code) = hindrance(reasons) {
+            return failed(action(transaction))(ServiceError::answered(TRANSACT_WRITE_ITEMS, code)).into();
         }
         let mut conflict = Conflict::default();
         for (part, reason) in parts.iter().zip(reasons) {
-            if reason.code() == Some("ConditionalCheckFailed")
+            if condition_failed(reason)
                 && let Err(error) = self.learn(&mut conflict, part, reason)
             {
                 return error.into();
             }
         }
         if conflict.is_empty() {
-            let error = ServiceError::answered(OPERATION, "TransactionCanceledException");
+            let error = ServiceError::answered(TRANSACT_WRITE_ITEMS, "TransactionCanceledException");
             return failed(action(transaction))(error).into();
         }
         WriteError::Conflict(conflict)
@@ -149,7 +160,8 @@ impl DynamoSilo {
         match part {
             Part::Row(position) => conflict.changed.push(*position),
             Part::Chunk => conflict.chunk_exists = true,
-            Part::Entry => {}
+            Part::Sequence(model) => conflict.outnumbered.push(*model),
+            Part::Entry | Part::Departure => {}
             Part::Take(position, key) => {
                 let action = || format!("reading who has {}", self.describe(key));
                 let held = reason.item.clone().unwrap_or_default();
@@ -198,4 +210,66 @@ fn without_needless_frees(changes: &mut Vec<(Part, Change)>) {
     let taken = |part: &Part| if let Part::Take(_, key) = part { Some(key.clone()) } else { None };
     let taken: HashSet<UniqueKey> = changes.iter().filter_map(|(part, _)| taken(part)).collect();
     changes.retain(|(part, _)| !matches!(part, Part::Free(_, key) if taken.contains(key)));
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::BehaviorVersion;
+    use aws_sdk_dynamodb::{Client, Config};
+    use catalog::Catalog;
+    use serde_json::{Value, json};
+    use silo::{Fields, ImportChunk, Row};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn fields(value: &Value) -> Fields {
+        value.as_object().expect("an object").clone()
+    }
+
+    fn user(name: &str, pk: Pk) -> Stored {
+        Stored { row: Row::new(pk, fields(&json!({ "username": name }))), revision: 1 }
+    }
+
+    /// Makes no request.
+    fn silo() -> DynamoSilo {
+        let config = Config::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
+        DynamoSilo::new(Client::from_conf(config), "Table", Catalog::builtin())
+    }
+
+    #[test]
+    fn a_transaction_changes_as_many_items_as_it_says() {
+        let (silo, import) = (silo(), Uuid::from_u128(7));
+        let model = |name| silo.catalog.find(name).expect("the catalogue has it");
+        let (users, organizations) = (model("sentry.user"), model("sentry.organization"));
+        let organization = |pk, slug| Row::new(pk, fields(&json!({ "slug": slug })));
+        let chunk = ImportChunk {
+            import,
+            model: users.name.clone(),
+            min_ordinal: 1,
+            mapped: Vec::new(),
+            identifiers: Default::default(),
+        };
+        let writes = vec![
+            Write::insert(organizations, organization(1, "given")).journaled(import),
+            Write::insert_next(organizations, organization(2, "next")),
+            Write::insert_next(organizations, organization(3, "next but one")),
+            Write::delete(users, user("ada", 4)),
+            Write::delete(users, user("bob", 5)),
+            Write::delete(users, user("eve", 6)).untold(),
+            Write::insert_next(users, user("ada", 7).row),
+            Write::replace(users, user("dan", 8), fields(&json!({ "username": "don" }))).journaled(import),
+        ];
+        let whole = Transaction { writes, chunk: Some(chunk) };
+        let parts = (0..whole.writes.len()).map(|write| {
+            let writes = whole.writes.get(write).cloned().into_iter().collect();
+            Transaction { writes, chunk: None }
+        });
+        for transaction in parts.chain([whole.clone(), Transaction::default()]) {
+            let changes = silo.changes(&transaction).expect("changes");
+            assert_eq!(changes.len(), transaction.items(&silo.catalog), "{transaction:?}");
+        }
+        // Rows, unique values (one goes from a user to another), entries of the journal, sequences, who goes, the chunk.
+        assert_eq!(whole.items(&silo.catalog), 8 + 8 + 2 + 2 + 1 + 1);
+    }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod adapters;
+mod schedules_contract;
 mod silo_contract;
 mod silo_rows_of_others;
 mod silo_twin;

@@ -1,12 +1,17 @@
 //! Whatever happens to them, the silo in memory and the one in DynamoDB hold the same and say the same.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use catalog::{Catalog, Model};
+use jiff::Timestamp;
 use platform::DynamoSilo;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use silo::{
-    Conflict, MemorySilo, Pk, Row, Silo, StoreError, Stored, Transaction, UniqueKey, Write, WriteError,
+    Conflict, Departed, Departure, MemorySilo, Pass, Pk, Reconcile, Row, Silo, StoreError, Stored, Tombstone,
+    Transaction, UniqueKey, Watermark, WatermarkKey, Write, WriteError,
 };
 
 use crate::support;
@@ -103,13 +108,16 @@ async fn transaction(
 struct Everything {
     rows: Vec<Stored>,
     references: Vec<Vec<Pk>>,
+    targets: Vec<Vec<(Pk, Option<Pk>)>>,
     holders: Vec<Option<Pk>>,
+    departures: BTreeSet<Departure>,
 }
 
-async fn everything(silo: &impl Silo, model: &Model) -> Everything {
+async fn everything(silo: &impl Reconcile, model: &Model) -> Everything {
     let rows = silo.page(model, None, 100).await.expect("a page").items;
-    let mut references = Vec::new();
+    let (mut references, mut targets) = (Vec::new(), Vec::new());
     for key in &model.keys {
+        targets.push(silo.targets(model, &key.field, None, 100).await.expect("a page").items);
         for target in 1..4 {
             let page = silo.referring(model, &key.field, target, None, 100).await.expect("a page");
             references.push(page.items);
@@ -118,7 +126,9 @@ async fn everything(silo: &impl Silo, model: &Model) -> Everything {
     let uniques: Vec<UniqueKey> =
         rows.iter().flat_map(|stored| UniqueKey::of(model, &stored.row.fields)).collect();
     let holders = silo.holders(&uniques).await.expect("holders");
-    Everything { rows, references, holders }
+    let departures = silo.departures(100).await.expect("departures");
+    let departures = departures.into_iter().map(|pending| pending.departure).collect();
+    Everything { rows, references, targets, holders, departures }
 }
 
 async fn agree(transactions: Vec<Vec<Change>>, memory: MemorySilo, dynamo: DynamoSilo) {
@@ -137,21 +147,92 @@ async fn agree(transactions: Vec<Vec<Change>>, memory: MemorySilo, dynamo: Dynam
     }
 }
 
+/// What is done about tombstones and watermarks.
+#[derive(Debug, Clone)]
+enum Step {
+    Bury(Vec<Departed>),
+    /// Moves a watermark from where it was at some step.
+    Move {
+        from: Option<usize>,
+        to: Pk,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let departed = ("[ab]", -1..8_i64).prop_map(|(table, object)| Departed { table, object });
+    prop_oneof![
+        prop::collection::vec(departed, 0..6).prop_map(Step::Bury),
+        (prop::option::of(0..4_usize), -1..3_i64).prop_map(|(from, to)| Step::Move { from, to }),
+    ]
+}
+
+async fn reconcile_alike(steps: Vec<Step>, memory: MemorySilo, dynamo: DynamoSilo) {
+    let (model, field) = ("sentry.organizationmember".to_owned(), "user_id".to_owned());
+    let key = WatermarkKey { model, field, pass: Pass::Rows };
+    let mut known = vec![Watermark::fresh("fresh")];
+    for (position, step) in steps.into_iter().enumerate() {
+        match &step {
+            Step::Bury(departed) => {
+                let now = Timestamp::UNIX_EPOCH + Duration::from_nanos(position as u64);
+                memory.bury(departed, now).await.expect("a burial");
+                dynamo.bury(departed, now).await.expect("a burial");
+            }
+            Step::Move { from, to } => {
+                let from = from.and_then(|from| known.get(from)).cloned();
+                let to = from.as_ref().or(known.first()).expect("one is known").moved_to(*to);
+                let moved = memory.move_watermark(&key, from.as_ref(), &to).await.expect("a move");
+                assert_eq!(
+                    dynamo.move_watermark(&key, from.as_ref(), &to).await.expect("a move"),
+                    moved,
+                    "{step:?}"
+                );
+                known.insert(0, to);
+            }
+        }
+        assert_eq!(reconciled(&memory, &key).await, reconciled(&dynamo, &key).await, "after {step:?}");
+    }
+}
+
+/// All that can be read of tombstones, and a watermark.
+async fn reconciled(
+    silo: &impl Reconcile,
+    key: &WatermarkKey,
+) -> (Vec<Tombstone>, Vec<Option<Tombstone>>, Pk, Vec<Option<Watermark>>) {
+    let by_id = silo.tombstones(2, 100).await.expect("tombstones");
+    let objects: Vec<Pk> = (-1..8).rev().collect();
+    let by_object = silo.tombstones_of("a", &objects).await.expect("tombstones");
+    let last = silo.last_tombstone().await.expect("an id");
+    (by_id, by_object, last, silo.watermarks(std::slice::from_ref(key)).await.expect("a watermark"))
+}
+
 #[test]
 fn both_silos_agree() {
+    let histories = prop::collection::vec(prop::collection::vec(change(), 1..5), 1..12);
+    with_twins(&histories, agree);
+}
+
+#[test]
+fn both_silos_reconcile_alike() {
+    with_twins(&prop::collection::vec(step(), 1..12), reconcile_alike);
+}
+
+/// Runs histories on two empty silos each, if there is an emulator.
+fn with_twins<H: std::fmt::Debug, F: Future<Output = ()>>(
+    histories: &impl Strategy<Value = H>,
+    run: impl Fn(H, MemorySilo, DynamoSilo) -> F,
+) {
     if support::account().is_none() {
         return;
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
-    let histories = prop::collection::vec(prop::collection::vec(change(), 1..5), 1..12);
-    let result = runner.run(&histories, |transactions| {
+    let result = runner.run(histories, |history| {
         runtime.block_on(async {
             let Some(account) = support::account() else { return };
             let client = aws_sdk_dynamodb::Client::new(&account);
             let table = support::make_table(&client, "CellTable").await;
             let dynamo = DynamoSilo::new(client, table, Catalog::builtin());
-            agree(transactions, MemorySilo::new(Catalog::builtin()), dynamo).await;
+            run(history, MemorySilo::new(Catalog::builtin()), dynamo).await;
         });
         Ok(())
     });

@@ -19,15 +19,17 @@ pub mod keys;
 pub mod rows;
 pub mod sequences;
 mod support;
+pub mod tombstones;
 pub mod transactions;
 pub mod uniques;
 pub mod values;
+pub mod watermarks;
 
 pub use support::Outcome;
 
 /// Makes a test of every case of the contract, on an empty silo of its own.
 ///
-/// The argument is the name of an `async fn() -> Option<impl Silo>` beside the call. The crate needs `tokio` with `macros` and a
+/// The argument is the name of an `async fn() -> Option<impl Reconcile>` beside the call. The crate needs `tokio` with `macros` and a
 /// runtime among its dependencies.
 #[macro_export]
 macro_rules! silo_contract {
@@ -107,6 +109,23 @@ macro_rules! silo_contract {
                 keeps_what_a_row_was_before_each_change
                 keeps_originals_whole
                 pages_over_entries_in_order
+            }
+            tombstones {
+                keeps_who_is_gone
+                keeps_nobody_who_is_there
+                buries_each_once
+                buries_many
+                racing_burials_are_numbered
+                reads_where_keys_lead
+                the_next_key_is_taken_by_its_row
+                the_next_key_is_free
+            }
+            watermarks {
+                moves_as_they_were_read
+                one_of_many_moves
+                knows_open_imports
+                opening_an_import_holds_watermarks_back
+                keeps_the_last_run
             }
         }
     };

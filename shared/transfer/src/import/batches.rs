@@ -6,9 +6,9 @@ use std::io::Read;
 
 use catalog::{Catalog, ModelId};
 
-use silo::ImportPlan;
+use silo::{ImportPlan, TRANSACTION_BYTES};
 
-use super::plan::{TRANSACTION_BYTES_MAX, original_bytes_max, rows_per_transaction};
+use super::plan::{original_bytes_max, rows_per_transaction};
 use crate::rows::{FileRow, ReadError, RowReader};
 
 /// Consecutive rows of one model.
@@ -45,7 +45,7 @@ impl<'a, R: Read> Batches<'a, R> {
         let mut batch = Batch { model: first.model.clone(), min_ordinal: 1, rows: vec![first] };
         while batch.rows.len() < rows_max {
             let Some((row, row_bytes)) = self.take_row()? else { break };
-            if row.model != batch.model || bytes + row_bytes + original > TRANSACTION_BYTES_MAX {
+            if row.model != batch.model || bytes + row_bytes + original > TRANSACTION_BYTES {
                 self.pending = Some((row, row_bytes));
                 break;
             }

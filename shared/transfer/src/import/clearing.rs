@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use catalog::{Catalog, ImportScope, Model, ModelId, OnDelete};
 use serde_json::Value;
-use silo::{
-    Silo, Silos, StoreError, StoreErrorKind, Stored, Transaction, UniqueKey, Write, WriteError, volume,
-};
+use silo::{Silo, Silos, StoreError, StoreErrorKind, Stored, Transaction, Write, WriteError};
 use uuid::Uuid;
 
 use super::error::ImportError;
-use super::plan::{ImportRequest, TRANSACTION_BYTES_MAX, TRANSACTION_ITEMS_MAX};
+use super::plan::ImportRequest;
 use super::store_error;
 
 /// How many rows one request reads.
@@ -137,18 +135,18 @@ impl<'a, S: Silo> Clearing<'a, S> {
         }
     }
 
-    /// What becomes of a row: it goes if its table is emptied. Otherwise its keys decide whose targets go, as they
+    /// What becomes of a row; the other silo is emptied as well, so that nobody there is told of it: it goes if its table is emptied. Otherwise its keys decide whose targets go, as they
     /// declare it (SPEC §10); whatever else is there is left alone.
     fn change(&self, model: &Model, stored: Stored) -> Option<Write> {
         if self.emptied.contains(&model.id) {
-            return Some(Write::delete(model, stored));
+            return Some(Write::delete(model, stored).untold());
         }
         let mut fields = Arc::clone(&stored.row.fields);
         for key in &model.keys {
             let loses_target = key.target.is_some_and(|target| self.emptied.contains(&target))
                 && stored.row.key(&key.field).is_some();
             match key.on_delete.filter(|_| loses_target) {
-                Some(OnDelete::Cascade) => return Some(Write::delete(model, stored)),
+                Some(OnDelete::Cascade) => return Some(Write::delete(model, stored).untold()),
                 Some(OnDelete::SetNull) => {
                     drop(Arc::make_mut(&mut fields).insert(key.field.clone(), Value::Null))
                 }
@@ -160,8 +158,9 @@ impl<'a, S: Silo> Clearing<'a, S> {
 
     /// Makes changes, as many at once as a transaction holds; false when rows were no longer as they were read.
     async fn write(&self, model: &Model, changes: Vec<Write>) -> Result<bool, ImportError> {
-        for writes in transactions(model, changes) {
-            match self.silos.of(model).write(&Transaction { writes, chunk: None }).await {
+        let silo = self.silos.of(model);
+        for transaction in Transaction::split(silo.catalog(), changes) {
+            match silo.write(&transaction).await {
                 Ok(()) => {}
                 Err(WriteError::Conflict(_)) => return Ok(false),
                 Err(WriteError::Store(source)) => return Err(store_error(&model.name, source)),
@@ -173,26 +172,4 @@ impl<'a, S: Silo> Clearing<'a, S> {
         }
         Ok(true)
     }
-}
-
-/// Changes cut so that each part fits into a transaction (DESIGN §3).
-fn transactions(model: &Model, changes: Vec<Write>) -> Vec<Vec<Write>> {
-    let mut parts: Vec<Vec<Write>> = Vec::new();
-    let (mut items, mut bytes) = (0, 0);
-    for write in changes {
-        let given_up = write.before().map_or(0, |before| UniqueKey::of(model, &before.row.fields).len());
-        let (write_items, write_bytes) = (1 + given_up + write.takes().len(), volume(&write.row().fields));
-        let fits =
-            items + write_items <= TRANSACTION_ITEMS_MAX && bytes + write_bytes <= TRANSACTION_BYTES_MAX;
-        match parts.last_mut().filter(|_| fits) {
-            Some(part) => part.push(write),
-            None => {
-                (items, bytes) = (0, 0);
-                parts.push(vec![write]);
-            }
-        }
-        items += write_items;
-        bytes += write_bytes;
-    }
-    parts
 }

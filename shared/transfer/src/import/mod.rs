@@ -33,7 +33,7 @@ use std::future::Future;
 use std::io::Read;
 
 use catalog::{Catalog, ImportScope, Model, Rule};
-use silo::{Filter, ImportPlan, Silo, Silos, StoreError};
+use silo::{Filter, ImportPlan, Silos, StoreError, Watermarks};
 
 pub use census::Census;
 pub use error::{FailedRow, ImportError, ImportErrorKind};
@@ -150,7 +150,7 @@ pub struct ImportOutcome {
 /// # Errors
 /// The first row that cannot be imported, or whatever keeps the import from going on; what was written
 /// before stays, and the same call goes on behind it.
-pub async fn import<S: Silo, E: ExportSource + ?Sized>(
+pub async fn import<S: Watermarks, E: ExportSource + ?Sized>(
     silos: Silos<'_, S>,
     source: &E,
     request: &ImportRequest,
@@ -172,6 +172,8 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
         .await
         .map_err(|source| store_error("the plan", source))?;
     check_same_import(&plan, request)?;
+    let open = |source| store_error("what is reconciled", source);
+    silos.open_import(&plan).await.map_err(open)?;
     let now = dates::text(plan.now);
     let context = ImportContext { catalog, plan: &plan, now: &now, foresight: &foresight };
     let mut importer = Importer::new(silos, context, &census, chunks::load(silos, plan.import).await?);
@@ -181,6 +183,9 @@ pub async fn import<S: Silo, E: ExportSource + ?Sized>(
             let reader = RowReader::new(source.open().map_err(ImportError::Open)?);
             finished = importer.run(pass, reader, watch).await?;
         }
+    }
+    if finished {
+        silos.close_import(plan.import).await.map_err(open)?;
     }
     let (report, pk_map) = importer.end();
     Ok(ImportOutcome { finished, report, pk_map, plan })

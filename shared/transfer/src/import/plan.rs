@@ -37,9 +37,6 @@ pub struct ImportRequest {
 /// The most items that a DynamoDB transaction of an import touches: its limit is 100 (DESIGN §3).
 pub const TRANSACTION_ITEMS_MAX: usize = 99;
 
-/// The most bytes of rows that go into one transaction: a DynamoDB transaction holds 4 MB.
-pub(crate) const TRANSACTION_BYTES_MAX: usize = 3_000_000;
-
 /// The plan of an import: the one that was recorded before, or a new one, recorded now.
 pub(crate) async fn plan<S: Silo>(
     silos: Silos<'_, S>,

@@ -151,8 +151,8 @@ fn a_primary_key_that_somebody_took_by_hand_is_an_error() {
     let file = file([user(1, "bob")]);
     let wire = Wire::default();
     Instance::new().import_over(&wire, &file, &wanted).unwrap();
-    // The plan is made, and nothing else: the last call but one writes the user, the last copies its chunk.
-    instance.import_over(&Wire::cut(wire.calls() - 1, Moment::Before), &file, &wanted).unwrap_err();
+    // The plan is made, and nothing else: of the last calls one writes the user, one copies its chunk, two close the import.
+    instance.import_over(&Wire::cut(wire.calls() - 3, Moment::Before), &file, &wanted).unwrap_err();
     let planned = futures::executor::block_on(silo::Silo::plan(&instance.cell, wanted.import)).unwrap();
     let range = planned.expect("the plan is recorded").ranges["sentry.user"];
     instance.put("sentry.user", range.start, json!({ "username": "by hand" }));
