@@ -76,6 +76,7 @@ fn the_command_line_and_the_pure_crates_do_not_link_it() {
         "catalog",
         "silo",
         "seal",
+        "deletion",
         "transfer",
         "report",
         "pipeline",

@@ -3,12 +3,12 @@
 
 use catalog::{Catalog, ImportScope};
 use rstest::rstest;
-use silo::{ImportFlags, MemorySilo, Silo, Silos};
+use silo::{ImportFlags, MemorySilo, Silos, Watermarks};
 use transfer::import::{ImportRequest, Unwatched, import};
 
 use super::{State, export, instance, request, state_of, table};
 
-async fn state_after<S: Silo>(cell: S, control: S, request: &ImportRequest) -> State {
+async fn state_after<S: Watermarks>(cell: S, control: S, request: &ImportRequest) -> State {
     let silos = Silos { cell: &cell, control: &control };
     let (generator, file) = export();
     seed::seed(silos, instance(&generator).as_slice()).await.unwrap();

@@ -24,16 +24,16 @@ const SAMPLE: usize = 8;
 const SEED: u64 = 4;
 
 /// An instance in DynamoDB whose every call may be broken off.
-struct Instance {
-    cell: Intercepted<Arc<DynamoSilo>, Breaker>,
-    control: Intercepted<Arc<DynamoSilo>, Breaker>,
-    breaker: Breaker,
+pub(super) struct Instance {
+    pub(super) cell: Intercepted<Arc<DynamoSilo>, Breaker>,
+    pub(super) control: Intercepted<Arc<DynamoSilo>, Breaker>,
+    pub(super) breaker: Breaker,
     file: Vec<u8>,
 }
 
 impl Instance {
     /// One that has names of the file already; none without an emulator.
-    async fn new() -> Option<Self> {
+    pub(super) async fn new() -> Option<Self> {
         let (generator, file) = export();
         let breaker = Breaker::default();
         let wire = |silo| Intercepted { silo: Arc::new(silo), between: breaker.clone() };
@@ -44,11 +44,11 @@ impl Instance {
         Some(Self { cell, control, breaker, file })
     }
 
-    fn silos(&self) -> Silos<'_, Intercepted<Arc<DynamoSilo>, Breaker>> {
+    pub(super) fn silos(&self) -> Silos<'_, Intercepted<Arc<DynamoSilo>, Breaker>> {
         Silos { cell: &self.cell, control: &self.control }
     }
 
-    async fn import(&self, request: &ImportRequest) -> Result<ImportOutcome, ImportError> {
+    pub(super) async fn import(&self, request: &ImportRequest) -> Result<ImportOutcome, ImportError> {
         self.import_slice(request, &mut Unwatched).await
     }
 
@@ -76,11 +76,11 @@ impl Instance {
     }
 }
 
-fn merging() -> ImportRequest {
+pub(super) fn merging() -> ImportRequest {
     request(ImportScope::Organization, ImportFlags { merge_users: true, ..ImportFlags::default() })
 }
 
-fn overwriting() -> ImportRequest {
+pub(super) fn overwriting() -> ImportRequest {
     request(ImportScope::Config, ImportFlags { overwrite_configs: true, ..ImportFlags::default() })
 }
 
@@ -117,7 +117,7 @@ impl Undisturbed {
 }
 
 /// Which calls are broken off, and when: all, or some by a seed.
-fn chosen(calls: usize) -> Vec<(usize, When)> {
+pub(super) fn chosen(calls: usize) -> Vec<(usize, When)> {
     let all = (1..=calls).flat_map(|call| [(call, When::Before), (call, When::After)]);
     if std::env::var("RELOCATE_TEST_FULL").is_ok_and(|full| full == "1") {
         return all.collect();

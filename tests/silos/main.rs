@@ -20,10 +20,12 @@ use support::{account, make_table};
 use transfer::import::{ImportReport, ImportRequest};
 use uuid::Uuid;
 
+mod deletions;
 mod equal;
 mod exactly_once;
 #[path = "../../shared/platform/tests/emulator/support.rs"]
 mod support;
+mod undo;
 
 const IMPORT: Uuid = Uuid::from_u128(7);
 

@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::catalogue::CatalogArg;
 use crate::commands::{
-    abandon, abort, artifact, artifacts, audit, cancel, catalog, compare, decrypt, demo, down, encrypt,
-    export, generate, import, list, option, pause, public_key, recover, retry, sanitize, show, submit, token,
+    abandon, abort, artifact, artifacts, audit, cancel, cascade_status, catalog, compare, decrypt, delete,
+    deletions, demo, down, encrypt, export, generate, import, list, option, pause, public_key, recover, retry, sanitize, show, submit, token,
     unpause, up, watch,
 };
 
@@ -59,6 +59,9 @@ pub(crate) enum Command {
     Artifact(artifact::Args),
     Audit(audit::Args),
     Option(option::Args),
+    Delete(delete::Args),
+    Deletions(deletions::Args),
+    CascadeStatus(cascade_status::Args),
 }
 
 /// Whether machines listen, also when the arguments as a whole cannot be understood.

@@ -6,9 +6,12 @@ pub(crate) mod artifact;
 pub(crate) mod artifacts;
 pub(crate) mod audit;
 pub(crate) mod cancel;
+pub(crate) mod cascade_status;
 pub(crate) mod catalog;
 pub(crate) mod compare;
 pub(crate) mod decrypt;
+pub(crate) mod delete;
+pub(crate) mod deletions;
 pub(crate) mod demo;
 pub(crate) mod down;
 pub(crate) mod encrypt;
@@ -68,5 +71,8 @@ pub(crate) fn run(cli: &Cli, terminal: &mut Terminal) -> Result<Exit, CliError> 
         Command::Artifact(args) => artifact::run(args, terminal),
         Command::Audit(args) => audit::run(args, terminal),
         Command::Option(args) => option::run(args, terminal),
+        Command::Delete(args) => delete::run(args, terminal),
+        Command::Deletions(args) => deletions::run(args, terminal),
+        Command::CascadeStatus(args) => cascade_status::run(args, terminal),
     }
 }

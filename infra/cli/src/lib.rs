@@ -6,6 +6,7 @@ mod catalogue;
 mod checkpoint;
 mod commands;
 mod copy;
+mod deletion;
 mod demo;
 mod entropy;
 mod error;

@@ -26,6 +26,10 @@ SHORT_WAITS = {
     "PollIntervalSeconds": "1",
     "ValidationTimeoutSeconds": "120",
     "OutboxSweepAgeSeconds": "5",
+    # Its indexes never lag.
+    "IndexSettlingSeconds": "0",
+    "DeletionAgainSeconds": "0",
+    "DeletionRetrySeconds": "0",
     # What is set holds at once.
     "OptionCacheSeconds": "0",
 }

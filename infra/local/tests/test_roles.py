@@ -31,8 +31,10 @@ class Roles(unittest.TestCase):
             name = self.cell.outputs[table]
             return self.allowed("dynamodb", lambda dynamodb: dynamodb.put_item(TableName=name, Item=ROW))
 
-        self.assertEqual(writers("CellTable"), {"importing", "postprocessing", "notifying-unhide"})
-        self.assertEqual(writers("ControlTable"), {"importing", "notifying-users"})
+        # Who deletes, buries, and keeps what is scheduled.
+        both = {"importing", "api", "delete-rows", "cascade-batch", "departure-relay", "tombstone-writer"}
+        self.assertEqual(writers("CellTable"), both | {"postprocessing", "notifying-unhide"})
+        self.assertEqual(writers("ControlTable"), both | {"notifying-users"})
 
     def test_nobody_scans(self) -> None:
         for table in ("RelocationsTable", "CellTable", "ControlTable"):

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::ErrorCode;
 use crate::ids::{RelocationId, UserId};
-use crate::kinds::{Notified, Provenance, Status, Step};
+use crate::kinds::{DeletionState, Notified, Provenance, Status, Step};
 use crate::progress::Progress;
 use crate::relocation::{Failure, Relocation};
 use crate::task::OrderedTask;
@@ -311,6 +311,122 @@ pub struct SetOptionRequest {
     pub value: String,
 }
 
+/// The body of the call that schedules a deletion.
+// All are optional here, so that a missing one is named by us and not by the parser.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ScheduleDeletionRequest {
+    /// The model, by name.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required, value_type = String, min_length = 1, max_length = 100, example = "sentry.organization")
+    )]
+    pub model: Option<String>,
+    /// The primary key of the row.
+    #[cfg_attr(feature = "openapi", schema(required, value_type = u64, minimum = 1))]
+    pub id: Option<u64>,
+    /// In how many days it is due: 30 unless given; 0 is now.
+    #[cfg_attr(feature = "openapi", schema(maximum = 3_650))]
+    pub days: Option<u32>,
+}
+
+/// A deletion that is scheduled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionView {
+    /// The silo that the row lives in, `cell` or `control`.
+    pub silo: String,
+    /// The model, by name.
+    pub model: String,
+    /// The primary key of the row.
+    pub id: u64,
+    /// How it stands.
+    pub state: DeletionState,
+    /// When it is due.
+    pub date_due: Timestamp,
+    /// When it was first asked for.
+    pub date_added: Timestamp,
+    /// When it last changed.
+    pub date_updated: Timestamp,
+    /// The user who asked for it last.
+    pub user_id: UserId,
+    /// Since when it is in progress.
+    pub in_progress_since: Option<Timestamp>,
+    /// When others were told that it begins.
+    pub announced_at: Option<Timestamp>,
+    /// How often it was begun since it last got further.
+    pub attempts: u32,
+    /// How many rows went so far.
+    pub rows: u64,
+    /// How many keys were nulled so far.
+    pub keys: u64,
+    /// What kept it from getting further when it last tried to.
+    pub error: Option<String>,
+    /// The rows that stand in the way, or some of them.
+    pub in_the_way: Vec<RowView>,
+}
+
+/// A row, by model and primary key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RowView {
+    /// The model, by name.
+    pub model: String,
+    /// The primary key.
+    pub id: u64,
+}
+
+/// The deletions that are scheduled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionsView {
+    /// The deletions, those first that are due first.
+    pub deletions: Vec<DeletionView>,
+    /// Whether there are more than an answer has.
+    pub has_more: bool,
+}
+
+/// How far a key across silos is reconciled with the tombstones of those who are gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct CascadeView {
+    /// The silo that its rows live in, `cell` or `control`.
+    pub silo: String,
+    /// Their model, by name.
+    pub model: String,
+    /// The key, by field.
+    pub field: String,
+    /// The model that it leads to.
+    pub target: String,
+    /// What becomes of a row whose target is gone.
+    pub on_delete: String,
+    /// Up to which primary key rows are looked at that were written behind their tombstone.
+    pub rows_watermark: u64,
+    /// Up to which id tombstones are looked at that were written behind their rows.
+    pub tombstones_watermark: u64,
+    /// How many primary keys and tombstones lay ahead of both at the last run; null before the first.
+    pub pending: Option<u64>,
+    /// How old the oldest tombstone was that the last run met, in milliseconds; null if it met none.
+    pub lag_millis: Option<u64>,
+    /// Whether the last run left something to do.
+    pub has_more: bool,
+    /// When the last run ended; null before the first.
+    pub last_run: Option<Timestamp>,
+    /// What kept the last run from going on.
+    pub error: Option<String>,
+}
+
+/// All keys across silos.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CascadesView {
+    /// The keys, those of the cell first, in the order of the catalogue.
+    pub keys: Vec<CascadeView>,
+}
+
 /// This cell's public key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -390,12 +506,18 @@ pub const fn http_status(code: ErrorCode) -> u16 {
         | C::FileTooLarge
         | C::PartsMissing
         | C::OrganizationNotActive
-        | C::SameCell => 400,
+        | C::SameCell
+        | C::UnknownModel => 400,
         C::Unauthenticated => 401,
         C::Forbidden | C::FeatureDisabled | C::ForbiddenSourceCell => 403,
-        C::NotFound => 404,
+        C::NotFound | C::UnknownObject => 404,
         C::MethodNotAllowed => 405,
-        C::OwnerBusy | C::NotUploading | C::SizeDiffers | C::ChangedMeanwhile | C::AlreadyBeingForked => 409,
+        C::OwnerBusy
+        | C::NotUploading
+        | C::SizeDiffers
+        | C::ChangedMeanwhile
+        | C::AlreadyBeingForked
+        | C::DeletionInProgress => 409,
         C::DailyLimitReached => 429,
         _ => 500,
     }

@@ -240,6 +240,12 @@ codes! {
         "The organization lives in this cell already.";
     AlreadyBeingForked, "already-being-forked", Permanent,
         "The organization is being forked already. Wait for that relocation to end.";
+    UnknownModel, "unknown-model", Permanent,
+        "There is no such model. Use a name of the catalogue, such as `sentry.organization`.";
+    UnknownObject, "unknown-object", Permanent,
+        "The model has no row with that primary key. Check both.";
+    DeletionInProgress, "deletion-in-progress", Permanent,
+        "The deletion is in progress, and what is gone cannot be brought back. Wait for its end.";
 }
 
 impl ErrorCode {

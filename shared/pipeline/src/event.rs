@@ -58,6 +58,9 @@ pub enum Event {
     /// An imported user has yet to claim the account.
     #[serde(rename = "user.claim_requested")]
     ClaimRequested(ClaimRequested),
+    /// A row is about to be deleted, with all that depends on it.
+    #[serde(rename = "row.deletion_started")]
+    RowDeletionStarted(RowDeletionStarted),
     /// A row was deleted in a silo.
     #[serde(rename = "row.deleted")]
     RowDeleted(RowDeleted),
@@ -193,6 +196,20 @@ pub struct ClaimRequested {
     pub organization_slugs: Vec<String>,
     /// When the hash was made that lets the user do so. Another hash deserves another mail.
     pub hashed_at: Timestamp,
+}
+
+/// Data of `row.deletion_started`. It is told before the first row goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowDeletionStarted {
+    /// The silo it is deleted in.
+    pub silo: String,
+    /// Its model.
+    pub model: String,
+    /// Its table.
+    pub table: String,
+    /// Its primary key.
+    pub object_id: u64,
 }
 
 /// Data of `row.deleted`.

@@ -204,3 +204,16 @@ named! {
         Valid = 4, "VALID";
     }
 }
+
+named! {
+    /// How a scheduled deletion stands.
+    DeletionState, "state of a deletion",
+    {
+        /// It waits until it is due.
+        Waiting = 0, "WAITING";
+        /// It has begun, and is not at its end.
+        InProgress = 1, "IN_PROGRESS";
+        /// It failed, and is not tried again until somebody asks for it.
+        GivenUp = 2, "GIVEN_UP";
+    }
+}

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use crate::kinds::{Provenance, Step, UnknownName};
+use crate::port::{Options, PortError};
 use crate::upload::SizeClass;
 
 /// What an option may be.
@@ -96,6 +97,15 @@ impl KnownOption {
             SizeClass::Medium => Self::DailyLimitMedium,
             SizeClass::Large => Self::DailyLimitLarge,
         }
+    }
+
+    /// Whether a switch is on. One that was never set is what it is by default.
+    ///
+    /// # Errors
+    /// The options could not be read.
+    pub async fn is_on(self, options: &impl Options) -> Result<bool, PortError> {
+        let text = options.option(self.name()).await?;
+        Ok(text.as_deref().unwrap_or(self.default_text()).trim().eq_ignore_ascii_case("true"))
     }
 
     /// Whether it may have this text.

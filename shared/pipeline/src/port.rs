@@ -342,6 +342,10 @@ pub enum Queue {
     Validation,
     /// Mails to send.
     Mail,
+    /// Keys across silos to reconcile.
+    Cascade,
+    /// Rows to delete.
+    Deletion,
 }
 
 /// Sends messages.

@@ -59,6 +59,14 @@ variables! {
     VALIDATION_TIMEOUT_SECONDS;
     /// How old an outbox entry is when the sweep relays it, in seconds.
     OUTBOX_SWEEP_AGE_SECONDS;
+    /// How long indexes take to show every row, in seconds; only where keys are reconciled.
+    INDEX_SETTLING_SECONDS;
+    /// The wait before a deletion or a cascade goes on that has more to do, in seconds.
+    DELETION_AGAIN_SECONDS;
+    /// The wait before a deletion is tried again that failed, in seconds.
+    DELETION_RETRY_SECONDS;
+    /// Whether this stack holds control: `true` or `false`.
+    HOLDS_CONTROL;
     /// How long an option is remembered, in seconds; only where options are looked at.
     OPTION_CACHE_SECONDS;
     /// The memory of the function that validates, in MiB.
@@ -76,6 +84,8 @@ pub fn queue_variable(queue: Queue) -> String {
         Queue::Task(task) => format!("QUEUE_{}", task.name().to_uppercase()),
         Queue::Validation => "QUEUE_VALIDATION_RUN".to_owned(),
         Queue::Mail => "QUEUE_MAIL".to_owned(),
+        Queue::Cascade => "QUEUE_CASCADE".to_owned(),
+        Queue::Deletion => "QUEUE_DELETION".to_owned(),
     }
 }
 
@@ -131,6 +141,8 @@ pub struct Config {
     pub queues: BTreeMap<Queue, String>,
     /// Where mails come from and point to; only where mails are sent.
     pub mail: Option<MailConfig>,
+    /// Whether this stack holds control.
+    pub holds_control: bool,
     /// How long everything may take.
     pub waits: Waits,
     /// The memory of the function that validates, in bytes.
@@ -168,6 +180,12 @@ pub struct Waits {
     pub outbox_sweep_age: Duration,
     /// How long an option is taken to be what it was, before it is read again.
     pub option_cache: Duration,
+    /// How long indexes take to show every row (DESIGN §4).
+    pub index_settling: Duration,
+    /// Before a deletion or a cascade goes on that has more to do (SPEC §10).
+    pub deletion_again: Duration,
+    /// Before a deletion is tried again that failed (SPEC §10).
+    pub deletion_retry: Duration,
 }
 
 impl Default for Waits {
@@ -180,6 +198,9 @@ impl Default for Waits {
             validation_timeout: Duration::from_mins(80),
             outbox_sweep_age: Duration::from_mins(1),
             option_cache: Duration::from_secs(5),
+            index_settling: Duration::from_mins(1),
+            deletion_again: Duration::from_secs(15),
+            deletion_retry: Duration::from_mins(5),
         }
     }
 }
@@ -204,6 +225,7 @@ impl Config {
             state_machine_arn: env.text(name::STATE_MACHINE_ARN)?,
             queues: env.queues(),
             mail: env.mail()?,
+            holds_control: env.0.get(name::HOLDS_CONTROL).is_none_or(|value| value == "true"),
             waits: env.waits()?,
             validation_memory_bytes: env
                 .number::<u64>(name::VALIDATION_MEMORY_MB, 3008)?
@@ -217,7 +239,7 @@ impl Config {
 /// Every queue there is.
 pub fn queues() -> impl Iterator<Item = Queue> {
     let tasks = OrderedTask::ALL.iter().copied().map(Queue::Task);
-    tasks.chain([Queue::Validation, Queue::Mail])
+    tasks.chain([Queue::Validation, Queue::Mail, Queue::Cascade, Queue::Deletion])
 }
 
 struct Env(BTreeMap<String, String>);
@@ -251,6 +273,9 @@ impl Env {
             validation_timeout: self.wait(name::VALIDATION_TIMEOUT_SECONDS, default.validation_timeout)?,
             outbox_sweep_age: self.wait(name::OUTBOX_SWEEP_AGE_SECONDS, default.outbox_sweep_age)?,
             option_cache: self.wait(name::OPTION_CACHE_SECONDS, default.option_cache)?,
+            index_settling: self.wait(name::INDEX_SETTLING_SECONDS, default.index_settling)?,
+            deletion_again: self.wait(name::DELETION_AGAIN_SECONDS, default.deletion_again)?,
+            deletion_retry: self.wait(name::DELETION_RETRY_SECONDS, default.deletion_retry)?,
         })
     }
 

@@ -2,7 +2,7 @@
 //! metrics. CloudWatch takes them out of the log, so that no function has to call it. The other members of the line,
 //! such as `relocation` and `trace`, say whose figures they are, without being dimensions.
 //!
-//! The dimensions are the cell and, for what a task does, the task.
+//! The dimensions are the cell and, for what a task does, the task; for what is reconciled across silos, the key.
 
 use std::time::Duration;
 
@@ -65,6 +65,12 @@ metrics! {
     RelocationsRefused, "Count";
     /// Relocations that an administrator cancelled or aborted.
     RelocationsStopped, "Count";
+    /// Above which id a pass over a key across silos looked.
+    CascadeLowBound, "None";
+    /// How many ids may lie ahead of its watermark.
+    CascadeWatermarkDelta, "Count";
+    /// How old the oldest tombstone was that a job met.
+    CascadeLag, "Milliseconds";
 }
 
 /// An attempt at a task has begun, counted from 1. To be called once for each, not when a message comes again.
@@ -118,9 +124,28 @@ pub fn committed(commit: &Commit) {
     emit(None, metric, 1.0);
 }
 
+/// A pass over a model's key across silos has looked above an id, with so many ids left ahead of it (SPEC §10).
+pub fn watermark(model: &str, field: &str, low: i64, ahead: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge need not be exact")]
+    let (low, ahead) = (low as f64, ahead as f64);
+    let key = format!("{model}.{field}");
+    emit_by(Some(("key", &key)), Metric::CascadeLowBound, low);
+    emit_by(Some(("key", &key)), Metric::CascadeWatermarkDelta, ahead);
+}
+
+/// A job for a model's key across silos has met a tombstone that was so old (SPEC §10).
+pub fn cascade_lag(model: &str, field: &str, lag: Duration) {
+    emit_by(Some(("key", &format!("{model}.{field}"))), Metric::CascadeLag, lag.as_secs_f64() * 1000.0);
+}
+
 fn emit(task: Option<&str>, metric: Metric, value: f64) {
-    let dimensions = match task {
-        Some(_) => json!([["cell"], ["cell", "task"]]),
+    emit_by(task.map(|task| ("task", task)), metric, value);
+}
+
+/// Writes a figure of the cell and, if it is about something within it, of that: a dimension and its value.
+fn emit_by(about: Option<(&str, &str)>, metric: Metric, value: f64) {
+    let dimensions = match about {
+        Some((dimension, _)) => json!([["cell"], ["cell", dimension]]),
         None => json!([["cell"]]),
     };
     let mut figures = json!({
@@ -135,7 +160,7 @@ fn emit(task: Option<&str>, metric: Metric, value: f64) {
     });
     if let Value::Object(figures) = &mut figures {
         figures.insert(metric.name().to_owned(), value.into());
-        figures.extend(task.map(|task| ("task".to_owned(), task.into())));
+        figures.extend(about.map(|(dimension, value)| (dimension.to_owned(), value.into())));
     }
     info!(target: TARGET, figures = %figures);
 }

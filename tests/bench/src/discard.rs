@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use seal::{DataKey, Envelope, KeyUnwrapper, Layout, Plaintext, PrivateKey, Verified};
 use silo::{
     ChunkPosition, Filter, ImportChunk, ImportFlags, ImportPlan, JournalEntry, JournalPosition, Page, Pk,
-    Silo, Silos, StoreError, Stored, Transaction, UniqueKey, WriteError,
+    Silo, Silos, StoreError, Stored, Transaction, UniqueKey, Watermark, WatermarkKey, Watermarks, WriteError,
 };
 use transfer::import::{ExportSource, ImportRequest, Unwatched, import};
 use uuid::Uuid;
@@ -122,6 +122,10 @@ impl Silo for Discarding {
         Ok(first)
     }
 
+    async fn next_pk(&self, model: &Model) -> Result<Pk, StoreError> {
+        self.reserve(model, 1).await
+    }
+
     async fn write(&self, _: &Transaction) -> Result<(), WriteError> {
         Ok(())
     }
@@ -150,6 +154,7 @@ impl Silo for Discarding {
     async fn replicate_chunks(&self, _: &[ImportChunk]) -> Result<(), StoreError> {
         Ok(())
     }
+
     async fn journal(
         &self,
         _: Uuid,
@@ -157,5 +162,28 @@ impl Silo for Discarding {
         _: usize,
     ) -> Result<Page<JournalEntry, JournalPosition>, StoreError> {
         Ok(nothing())
+    }
+}
+
+impl Watermarks for Discarding {
+    async fn watermarks(&self, keys: &[WatermarkKey]) -> Result<Vec<Option<Watermark>>, StoreError> {
+        Ok(vec![None; keys.len()])
+    }
+
+    async fn move_watermark(
+        &self,
+        _: &WatermarkKey,
+        _: Option<&Watermark>,
+        _: &Watermark,
+    ) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn note_open(&self, _: Uuid, _: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn open_imports(&self) -> Result<Vec<Uuid>, StoreError> {
+        Ok(Vec::new())
     }
 }

@@ -39,7 +39,8 @@ class Api:
         request = urllib.request.Request(address, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=90) as answer:
-                return Answer(answer.status, json.load(answer), answer.headers)
+                text = answer.read()
+                return Answer(answer.status, json.loads(text) if text else None, answer.headers)
         except urllib.error.HTTPError as error:
             with error:
                 text = error.read()

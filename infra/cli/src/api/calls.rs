@@ -2,8 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipeline::api::{
-    ArtifactView, ArtifactsView, AuditView, CompleteRequest, CreateRequest, OptionView, OptionsView,
-    PublicKeyView, SetOptionRequest, UploadView,
+    ArtifactView, ArtifactsView, AuditView, CascadesView, CompleteRequest, CreateRequest, DeletionView,
+    DeletionsView, OptionView, OptionsView, PublicKeyView, ScheduleDeletionRequest, SetOptionRequest, UploadView,
 };
 use pipeline::ids::RelocationId;
 use pipeline::kinds::{Status, Step};
@@ -35,6 +35,7 @@ pub(crate) struct Page {
 }
 
 const RELOCATIONS: &str = "/api/0/relocations/";
+const DELETIONS: &str = "/api/0/deletions/";
 const OPTIONS: &str = "/api/0/relocation-options/";
 
 /// What is left as it is in a segment of a path.
@@ -197,6 +198,39 @@ impl ApiClient {
         let request = SetOptionRequest { value: value.to_owned() };
         self.send("setting the option", Method::PUT, &format!("{OPTIONS}{}/", segment(name)), &request)
     }
+
+    /// Schedules the deletion of a row, or moves its date.
+    pub(crate) fn schedule_deletion(&self, request: &ScheduleDeletionRequest) -> Result<DeletionView, ApiError> {
+        self.send("scheduling the deletion", Method::POST, DELETIONS, request)
+    }
+
+    /// All scheduled deletions.
+    pub(crate) fn deletions(&self) -> Result<DeletionsView, ApiError> {
+        self.get("listing deletions", DELETIONS)
+    }
+
+    /// The scheduled deletion of a row; none if it has come to its end, or never was.
+    pub(crate) fn deletion(&self, model: &str, id: u64) -> Result<Option<DeletionView>, ApiError> {
+        match self.get("asking for the deletion", &deletion(model, id)) {
+            Err(error) if error.code() == "not-found" => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Cancels the scheduled deletion of a row, if there is one.
+    pub(crate) fn cancel_deletion(&self, model: &str, id: u64) -> Result<(), ApiError> {
+        let address = self.address(&deletion(model, id), &[]);
+        self.call("cancelling the deletion", Method::DELETE, &address, None).map(drop)
+    }
+
+    /// How far keys across silos are.
+    pub(crate) fn cascades(&self) -> Result<CascadesView, ApiError> {
+        self.get("listing cascades", "/api/0/cascades/")
+    }
+}
+
+fn deletion(model: &str, id: u64) -> String {
+    format!("{DELETIONS}{}/{id}/", segment(model))
 }
 
 fn relocation(id: RelocationId, verb: &str) -> String {

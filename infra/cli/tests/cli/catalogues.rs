@@ -119,7 +119,7 @@ fn a_catalogue_that_does_not_hold_says_where_and_what_to_do() {
        |
     16 | scoop = "user"
        | ^^^^^
-    unknown field `scoop`, expected one of `name`, `table`, `silo`, `scope`, `global_when`, `unique`, `ordinal`, `identifier`, `dangling`, `used_by`, `privileged`, `grants_privilege`, `stays_outside_global`, `rules`, `automatic`, `registered`, `compare`, `sanitize`, `fields`
+    unknown field `scoop`, expected one of `name`, `table`, `silo`, `scope`, `global_when`, `unique`, `ordinal`, `identifier`, `dangling`, `used_by`, `privileged`, `grants_privilege`, `stays_outside_global`, `deletion`, `rules`, `automatic`, `registered`, `compare`, `sanitize`, `fields`
 
       try: shared/catalog/README.md explains every word of a catalogue, the example beside it how to write one
     "#);

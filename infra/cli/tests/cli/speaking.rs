@@ -39,7 +39,10 @@ fn help(
         "option",
         "option get",
         "option set",
-        "option list"
+        "option list",
+        "delete",
+        "deletions",
+        "cascade-status"
     )]
     command: &str,
 ) {

@@ -6,8 +6,8 @@ use jsonschema::Validator;
 use pipeline::code::ErrorCode;
 use pipeline::event::{
     ClaimRequested, Created, Envelope, Event, Failed, Forked, OrganizationImported, Paused,
-    PromotionRequested, Recorded, Relocated, Resumed, RowDeleted, Started, StepEntered, Succeeded,
-    ValidationFinished,
+    PromotionRequested, Recorded, Relocated, Resumed, RowDeleted, RowDeletionStarted, Started, StepEntered,
+    Succeeded, ValidationFinished,
 };
 use pipeline::ids::{BuildId, Generation, Trace, UserId};
 use pipeline::kinds::{Provenance, Step, ValidationStatus};
@@ -63,6 +63,12 @@ fn samples() -> Vec<Event> {
             owner_id: user,
         }),
         Event::ClaimRequested(ClaimRequested { user_id: user, organization_slugs: slugs, hashed_at: now() }),
+        Event::RowDeletionStarted(RowDeletionStarted {
+            silo: "control".to_owned(),
+            model: "sentry.user".to_owned(),
+            table: "auth_user".to_owned(),
+            object_id: u64::MAX,
+        }),
         Event::RowDeleted(RowDeleted {
             silo: "control".to_owned(),
             table: "auth_user".to_owned(),

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod cell;
+mod deleting;
 mod reading;
 mod refusing;
 mod server;

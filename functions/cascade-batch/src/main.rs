@@ -1,0 +1,23 @@
+//! Serves `cascade-batch` to Lambda.
+
+use std::sync::Arc;
+
+use cascade_batch::CascadeBatch;
+use platform::{Platform, SystemClock, SystemEntropy};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    runtime::telemetry::init(std::env::vars());
+    let platform = Platform::new(runtime::config::Config::from_env(std::env::vars())?).await;
+    let catalog = artifacts::catalogue(&platform.objects(), platform.config().catalog.as_deref()).await?;
+    let function = CascadeBatch {
+        store: Arc::new(platform.relocations()),
+        queues: platform.queues(),
+        cell: Arc::new(platform.cell(Arc::clone(&catalog))),
+        control: Arc::new(platform.control(catalog)),
+        clock: Box::new(SystemClock),
+        entropy: Box::new(SystemEntropy),
+        waits: platform.config().waits,
+    };
+    runtime::lambda::serve_queue(async |received, left| function.handle(&received, left).await).await
+}

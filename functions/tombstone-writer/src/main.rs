@@ -1,0 +1,19 @@
+//! Serves `tombstone-writer` to Lambda.
+
+use std::sync::Arc;
+
+use platform::{Platform, SystemClock};
+use tombstone_writer::TombstoneWriter;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    runtime::telemetry::init(std::env::vars());
+    let platform = Platform::new(runtime::config::Config::from_env(std::env::vars())?).await;
+    let catalog = artifacts::catalogue(&platform.objects(), platform.config().catalog.as_deref()).await?;
+    let writer = TombstoneWriter {
+        cell: Arc::new(platform.cell(Arc::clone(&catalog))),
+        control: Arc::new(platform.control(catalog)),
+        clock: Box::new(SystemClock),
+    };
+    runtime::lambda::serve_queue(async |received, _| writer.handle(&received).await).await
+}

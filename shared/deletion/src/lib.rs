@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod dependents;
+mod error;
+mod job;
+mod protection;
+mod reconcile;
+mod rows;
+pub mod schedule;
+mod watch;
+
+pub use error::{DeletionError, RowId};
+pub use job::{CascadeJob, DeletionJob};
+pub use reconcile::{CrossSiloKey, PassReport, Reconciled, Reconciler, Settings};
+pub use rows::{Deleted, delete, look_after};
+pub use watch::{Unwatched, Watch};
+
+/// How many rows are read, and how many go, at a time (SPEC §10).
+pub const CHUNK: usize = 100;
