@@ -1,8 +1,8 @@
 //! Undoing an import in DynamoDB, broken off at any call and taken up again, leaves what was there before the import.
 
 use catalog::Catalog;
-use platform::DynamoSilo;
 use pipeline::memory::When;
+use platform::DynamoSilo;
 use rstest::rstest;
 use silo::{Silo, UniqueKey, Watermarks};
 use transfer::import::ImportRequest;

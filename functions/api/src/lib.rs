@@ -33,7 +33,7 @@ pub use world::{Api, World};
 const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 
 /// The API's addresses, without a slash at their end.
-fn routes<W: World>() -> [(String, MethodRouter<Arc<Api<W>>>); 17] {
+fn routes<W: World>() -> [(String, MethodRouter<Arc<Api<W>>>); 20] {
     let relocation = "/api/0/relocations/{uuid}";
     [
         ("/api/0/relocations".to_owned(), get(calls::list::list::<W>).post(calls::create::create::<W>)),
@@ -54,6 +54,15 @@ fn routes<W: World>() -> [(String, MethodRouter<Arc<Api<W>>>); 17] {
             "/api/0/relocation-options/{name}".to_owned(),
             get(calls::options::show::<W>).put(calls::options::set::<W>),
         ),
+        (
+            "/api/0/deletions".to_owned(),
+            get(calls::deletions::list::<W>).post(calls::deletions::schedule::<W>),
+        ),
+        (
+            "/api/0/deletions/{model}/{id}".to_owned(),
+            get(calls::deletions::show::<W>).delete(calls::deletions::cancel::<W>),
+        ),
+        ("/api/0/cascades".to_owned(), get(calls::cascades::list::<W>)),
         ("/api/0/publickeys/relocations".to_owned(), get(calls::public_key::show::<W>)),
         ("/api/0/openapi.json".to_owned(), get(calls::description::show)),
     ]

@@ -7,8 +7,7 @@ use pipeline::upload::SizeClass;
 
 /// Whether customers may relocate.
 pub(crate) async fn is_enabled(options: &impl Options) -> Result<bool, PortError> {
-    let enabled = options.option(KnownOption::Enabled.name()).await?;
-    Ok(enabled.is_some_and(|text| text.trim().eq_ignore_ascii_case("true")))
+    KnownOption::Enabled.is_on(options).await
 }
 
 /// How many relocations of a size class may be asked for in 24 hours; what is no number allows none.

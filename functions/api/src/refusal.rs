@@ -2,6 +2,8 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use deletion::DeletionError;
+use deletion::schedule::ScheduleError;
 use pipeline::api::Problem;
 use pipeline::code::ErrorCode;
 use pipeline::port::PortError;
@@ -55,6 +57,20 @@ impl From<StoreError> for Refusal {
     fn from(cause: StoreError) -> Self {
         error!(error = %runtime::telemetry::Chain(&cause), "the request could not be served");
         ErrorCode::Internal.into()
+    }
+}
+
+impl From<ScheduleError> for Refusal {
+    fn from(cause: ScheduleError) -> Self {
+        match cause {
+            ScheduleError::UnknownObject(_) => ErrorCode::UnknownObject.into(),
+            ScheduleError::InProgress(_) => ErrorCode::DeletionInProgress.into(),
+            ScheduleError::Object(DeletionError::UnknownModel { .. }) => ErrorCode::UnknownModel.into(),
+            ScheduleError::Object(_) | ScheduleError::Store(_) => {
+                error!(error = %runtime::telemetry::Chain(&cause), "the request could not be served");
+                ErrorCode::Internal.into()
+            }
+        }
     }
 }
 

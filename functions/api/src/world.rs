@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use catalog::Model;
+use catalog::{Model, SiloKind};
+use deletion::schedule::Schedules;
 use directory::User;
 use pipeline::api::{Person, RelocationView, Surroundings};
 use pipeline::code::ErrorCode;
@@ -10,12 +11,12 @@ use pipeline::commit::Commit;
 use pipeline::ids::{RelocationId, UserId};
 use pipeline::port::{
     AuditLog, Clock, CommitError, CommitRelocations, CountUploads, Entropy, KeepProgress, ListRelocations,
-    Options, PresignDownloads, PublicKey, ReadObjects, ReadRelocations, SetOptions, UnwrapKeys, Uploads,
-    WriteObjects,
+    Options, PresignDownloads, PublicKey, ReadObjects, ReadRelocations, SendMessages, SetOptions, UnwrapKeys,
+    Uploads, WriteObjects,
 };
 use pipeline::relocation::{Relocation, RelocationFile};
 use pipeline::task::OrderedTask;
-use silo::Silo;
+use silo::Reconcile;
 
 use crate::{Caller, OptionCache, Refusal};
 
@@ -55,22 +56,30 @@ pub trait World: Send + Sync + 'static {
     /// The cell's key.
     type Key: PublicKey + UnwrapKeys + 'static;
     /// Where users and imports are.
-    type Silo: Silo + 'static;
+    type Silo: Reconcile + 'static;
+    /// Where deletions are scheduled.
+    type Schedules: Schedules + 'static;
+    /// Where deletions are called for.
+    type Queues: SendMessages + 'static;
 }
 
-impl<R, U, O, K, S> World for (R, U, O, K, S)
+impl<R, U, O, K, S, D, Q> World for (R, U, O, K, S, D, Q)
 where
     R: Store + 'static,
     U: Uploads + 'static,
     O: ReadObjects + WriteObjects + PresignDownloads + 'static,
     K: PublicKey + UnwrapKeys + 'static,
-    S: Silo + 'static,
+    S: Reconcile + 'static,
+    D: Schedules + 'static,
+    Q: SendMessages + 'static,
 {
     type Store = R;
     type Uploads = U;
     type Objects = O;
     type Key = K;
     type Silo = S;
+    type Schedules = D;
+    type Queues = Q;
 }
 
 /// The API's adapters.
@@ -87,6 +96,10 @@ pub struct Api<W: World> {
     pub cell: Arc<W::Silo>,
     /// Control's silo, which knows users.
     pub control: Arc<W::Silo>,
+    /// Where deletions are scheduled.
+    pub schedules: W::Schedules,
+    /// Where deletions are called for.
+    pub queues: W::Queues,
     /// What options were a moment ago.
     pub options: OptionCache,
     /// How many days after a relocation's end its files are kept.
@@ -101,6 +114,14 @@ impl<W: World> Api<W> {
     /// The options, of which some may be a moment old.
     pub(crate) fn options(&self) -> impl Options {
         self.options.over(&self.store, self.clock.now())
+    }
+
+    /// The silo of a kind.
+    pub(crate) fn silo(&self, kind: SiloKind) -> &W::Silo {
+        match kind {
+            SiloKind::Cell => &self.cell,
+            SiloKind::Control => &self.control,
+        }
     }
 
     /// The relocation at an address; whoever asks may know whether it is there.

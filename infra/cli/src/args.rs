@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::catalogue::CatalogArg;
 use crate::commands::{
     abandon, abort, artifact, artifacts, audit, cancel, cascade_status, catalog, compare, decrypt, delete,
-    deletions, demo, down, encrypt, export, generate, import, list, option, pause, public_key, recover, retry, sanitize, show, submit, token,
-    unpause, up, watch,
+    deletions, demo, down, encrypt, export, generate, import, list, option, pause, public_key, recover,
+    retry, sanitize, show, submit, token, unpause, up, watch,
 };
 
 /// Relocates tenants' data into a live cell, and rehearses that on your machine

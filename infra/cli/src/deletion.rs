@@ -23,7 +23,8 @@ impl fmt::Display for Told {
             writeln!(out, "{}", wrapped(&format!("because {error}")))?;
         }
         if !view.in_the_way.is_empty() {
-            let rows: Vec<String> = view.in_the_way.iter().map(|RowView { model, id }| format!("{model} {id}")).collect();
+            let rows: Vec<String> =
+                view.in_the_way.iter().map(|RowView { model, id }| format!("{model} {id}")).collect();
             writeln!(out, "{}", wrapped(&format!("in the way: {}", rows.join(", "))))?;
         }
         Ok(())

@@ -128,7 +128,7 @@ class References(unittest.TestCase):
         body = template.read()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::ToJsonString"]
         text = json.dumps(body)
         shown = set(re.findall(r'\["Relocation", "(\w+)"', text))
-        shown |= set(re.findall(r'\{Relocation,cell,task\} MetricName=\\"(\w+)\\"', text))
+        shown |= set(re.findall(r'\{Relocation,cell,(?:task|key)\} MetricName=\\"(\w+)\\"', text))
         self.assertEqual(shown, set(METRICS))
 
     def test_widgets_do_not_overlap(self) -> None:

@@ -7,3 +7,4 @@ pub mod findings;
 pub mod import;
 pub mod rows;
 pub mod sanitize;
+pub mod undo;

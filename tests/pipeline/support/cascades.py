@@ -10,11 +10,11 @@ from typing import Any
 
 from .exports import Row
 from .target import Target
-from .waiting import eventually
 
 CATALOGUE = Path(__file__).resolve().parents[3] / "shared" / "catalog" / "sentry.toml"
 GOING, STAYING = 901, 902
-# How many rows a table has at the most that a test looks at.
+# Behind it are primary keys that nobody has.
+NOBODY = 100_000
 _KEY = re.compile(r"(cross-silo-key|key)\(([^)]*)\)(\??) ?(\S*)")
 
 
@@ -82,7 +82,8 @@ def rows() -> list[Row]:
 
 
 def _row(model: Model, pk: int, leads: dict[str, int]) -> Row:
-    """A row whose keys lead where they are told to, else nowhere, else to somebody who stays."""
+    """A row whose keys lead where they are told to, else nowhere, else to somebody whom no other row refers to: keys are
+    part of unique values."""
     fields: dict[str, Any] = {}
     keys = {key[0]: key for key in model.keys()}
     for field, declared in model.fields.items():
@@ -90,7 +91,7 @@ def _row(model: Model, pk: int, leads: dict[str, int]) -> Row:
             fields[field] = leads[field]
         elif field in keys:
             _, _, _, nullable, _ = keys[field]
-            fields[field] = None if nullable else STAYING
+            fields[field] = None if nullable else NOBODY + pk
         elif declared.startswith("text"):
             fields[field] = f"{model.name.removeprefix('sentry.')[:12]}{pk}{field[:4]}"[:20]
         elif declared.startswith("bool"):
@@ -116,7 +117,7 @@ def tombstones(target: Target, table: str) -> set[tuple[str, int]]:
     from boto3.dynamodb.conditions import Key
 
     found = target.table(table).query(KeyConditionExpression=Key("pk").eq("TOMBSTONES"))["Items"]
-    return {(item["tableName"], int(item["object"])) for item in found}
+    return {(item["table"], int(item["object"])) for item in found}
 
 
 def cascade(target: Target) -> None:
@@ -127,8 +128,3 @@ def cascade(target: Target) -> None:
             FunctionName=target.cell.function("schedule-cascades"), Payload=f'{{"silo": "{silo}"}}'.encode()
         )
         assert "FunctionError" not in answer, answer["Payload"].read()
-
-
-def comes_true(condition: Any, what: str, deadline: float = 120) -> None:
-    """Waits for something that jobs bring about, with a job for every key whenever the last ones are done."""
-    eventually(condition, deadline, what, 1)

@@ -2,7 +2,9 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod audit;
+pub(crate) mod cascades;
 pub(crate) mod create;
+pub(crate) mod deletions;
 pub(crate) mod description;
 pub(crate) mod list;
 pub(crate) mod options;

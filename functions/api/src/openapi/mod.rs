@@ -20,6 +20,7 @@ pub(crate) mod tag {
     pub(crate) const UPLOAD: &str = "Upload";
     pub(crate) const STEERING: &str = "Steering";
     pub(crate) const INSPECTION: &str = "Inspection";
+    pub(crate) const DELETION: &str = "Deletion";
     pub(crate) const CELL: &str = "Cell";
 }
 
@@ -42,6 +43,11 @@ pub(crate) mod tag {
         calls::artifacts::list,
         calls::artifacts::show,
         calls::audit::show,
+        calls::deletions::list,
+        calls::deletions::schedule,
+        calls::deletions::show,
+        calls::deletions::cancel,
+        calls::cascades::list,
         calls::options::list,
         calls::options::show,
         calls::options::set,
@@ -55,6 +61,7 @@ pub(crate) mod tag {
         (name = tag::UPLOAD, description = "Send the file of a relocation in parts, straight to storage."),
         (name = tag::STEERING, description = "What staff do to a relocation on its way."),
         (name = tag::INSPECTION, description = "What a relocation left behind, for staff."),
+        (name = tag::DELETION, description = "Delete rows of the cell or of control, with what depends on them."),
         (name = tag::CELL, description = "What holds for the whole cell."),
     ),
     modifiers(&Rest),

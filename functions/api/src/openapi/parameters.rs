@@ -31,6 +31,18 @@ pub(crate) struct OfArtifact {
     name: String,
 }
 
+/// deletions/{model}/{id}/
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct OfObject {
+    /// The model, by name, such as `sentry.organization`.
+    #[param(min_length = 1, max_length = 100)]
+    model: String,
+    /// The primary key of the row.
+    #[param(minimum = 1)]
+    id: u64,
+}
+
 /// relocation-options/{name}/
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -9,7 +9,9 @@
 )]
 
 mod artifacts;
+mod cascades;
 mod create;
+mod deletions;
 mod description;
 mod list;
 mod options;

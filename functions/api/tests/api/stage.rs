@@ -8,17 +8,19 @@ use artifacts::testing::TestKeys;
 use axum::Router;
 use axum::body::Body;
 use catalog::Catalog;
+use deletion::schedule::MemorySchedules;
 use jiff::Timestamp;
 use pipeline::commit::Commit;
-use pipeline::memory::{Faults, ManualClock, MemoryObjects, MemoryRelocations, SeededEntropy};
+use pipeline::memory::{Faults, ManualClock, MemoryObjects, MemoryQueues, MemoryRelocations, SeededEntropy};
 use pipeline::port::{Clock, CommitRelocations, ReadRelocations};
 use pipeline::relocation::Relocation;
 use serde_json::{Value, json};
 use silo::{MemorySilo, Row};
 use tower::ServiceExt;
 
-pub(crate) type TestWorld = (MemoryRelocations, MemoryObjects, MemoryObjects, TestKeys, MemorySilo);
-type TestApi = Api<(MemoryRelocations, MemoryObjects, MemoryObjects, TestKeys, MemorySilo)>;
+pub(crate) type TestWorld =
+    (MemoryRelocations, MemoryObjects, MemoryObjects, TestKeys, MemorySilo, MemorySchedules, MemoryQueues);
+type TestApi = Api<TestWorld>;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +117,8 @@ impl Stage {
             key: TestKeys::default(),
             cell: Arc::new(MemorySilo::new(catalog)),
             control: Arc::new(control),
+            schedules: MemorySchedules::default(),
+            queues: MemoryQueues::with_faults(faults.clone()),
             options: OptionCache::new(valid_for),
             artifact_retention_days: 30,
             clock: Box::new(Shared(Arc::clone(&clock))) as Box<dyn Clock>,

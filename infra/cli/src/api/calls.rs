@@ -3,7 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipeline::api::{
     ArtifactView, ArtifactsView, AuditView, CascadesView, CompleteRequest, CreateRequest, DeletionView,
-    DeletionsView, OptionView, OptionsView, PublicKeyView, ScheduleDeletionRequest, SetOptionRequest, UploadView,
+    DeletionsView, OptionView, OptionsView, PublicKeyView, ScheduleDeletionRequest, SetOptionRequest,
+    UploadView,
 };
 use pipeline::ids::RelocationId;
 use pipeline::kinds::{Status, Step};
@@ -200,7 +201,10 @@ impl ApiClient {
     }
 
     /// Schedules the deletion of a row, or moves its date.
-    pub(crate) fn schedule_deletion(&self, request: &ScheduleDeletionRequest) -> Result<DeletionView, ApiError> {
+    pub(crate) fn schedule_deletion(
+        &self,
+        request: &ScheduleDeletionRequest,
+    ) -> Result<DeletionView, ApiError> {
         self.send("scheduling the deletion", Method::POST, DELETIONS, request)
     }
 

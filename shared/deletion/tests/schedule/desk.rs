@@ -2,7 +2,8 @@
 
 use catalog::Catalog;
 use deletion::schedule::{
-    Ask, Event, MemorySchedules, Object, ScheduleError, Schedules, apply, begin, cancel, find, put_back, schedule,
+    Ask, Event, MemorySchedules, Object, ScheduleError, Schedules, apply, begin, cancel, find, put_back,
+    schedule,
 };
 use deletion::{DeletionError, DeletionJob};
 use serde_json::{Value, json};

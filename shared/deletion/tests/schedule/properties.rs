@@ -58,7 +58,11 @@ fn check(
         prop_assert!(was_in_progress || record.due <= now, "what is deleted is due");
         prop_assert_eq!(effects.first(), Some(&Effect::Begin), "what is deleted says so before");
         prop_assert_eq!(effects.last(), Some(&Effect::Delete), "others are told before");
-        prop_assert_eq!(effects.contains(&Effect::Announce), record.announced.is_none(), "they are told once");
+        prop_assert_eq!(
+            effects.contains(&Effect::Announce),
+            record.announced.is_none(),
+            "they are told once"
+        );
         seen.slices += 1;
         prop_assert!(seen.slices <= RETRIES_MAX + 1, "it is given up at last");
     }
@@ -74,7 +78,7 @@ fn check(
                 prop_assert_eq!(before, after, "what is given up waits for somebody");
             }
             if is_asked || matches!(event, Event::Advanced { .. }) && was_in_progress {
-                prop_assert!(matches!(after.standing, Standing::InProgress { .. }) || is_asked);
+                prop_assert!(after.is_in_progress() || is_asked, "what gets further goes on");
                 if !is_asked || !was_in_progress {
                     seen.slices = 0;
                 }
@@ -85,7 +89,8 @@ fn check(
             *seen = Seen::default();
         }
         (Some(_), None) => {
-            let ends = matches!(event, Event::Done | Event::Cancelled | Event::Called(Object::Gone | Object::Stays));
+            let ends =
+                matches!(event, Event::Done | Event::Cancelled | Event::Called(Object::Gone | Object::Stays));
             prop_assert!(ends, "nothing else ends one");
         }
         (None, None) => prop_assert!(effects.is_empty()),

@@ -58,7 +58,13 @@ fn each_event_on_each_state() {
     let events: [(Event, [&str; 5]); 11] = [
         (
             asked(at(50)),
-            ["waiting, attempts 0", "waiting, attempts 0", "waiting, attempts 0", "in progress, attempts 1", "waiting, attempts 0"],
+            [
+                "waiting, attempts 0",
+                "waiting, attempts 0",
+                "waiting, attempts 0",
+                "in progress, attempts 1",
+                "waiting, attempts 0",
+            ],
         ),
         (Event::Marked, ["same", "waiting, attempts 0", "waiting, attempts 0", "same", "same"]),
         (
@@ -149,7 +155,9 @@ fn it_is_told_once_that_it_begins() {
 fn a_deletion_is_due_when_its_time_has_come() {
     let day = i64::try_from(Duration::from_hours(24).as_secs() / 60).unwrap();
     let (waiting, in_progress, given_up) = (waiting(), in_progress(), given_up());
-    let due = |record: &ScheduledDeletion| [9, 10, day, day + 10, day + 100].map(|minute| record.is_due(at(minute)));
+    let due = |record: &ScheduledDeletion| {
+        [9, 10, day, day + 10, day + 100].map(|minute| record.is_due(at(minute)))
+    };
     assert_eq!(due(&waiting), [false, true, true, true, true]);
     assert_eq!(due(&in_progress), [false, false, false, true, true], "a day behind its date");
     assert_eq!(due(&given_up), [false; 5]);

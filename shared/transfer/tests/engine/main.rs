@@ -28,5 +28,6 @@ mod round_trips;
 mod sanitize;
 mod shims;
 mod tokens;
+mod undo;
 mod undoing;
 mod users;

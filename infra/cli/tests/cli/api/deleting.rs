@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::server::Server;
 use super::problem;
+use super::server::Server;
 use crate::support::{Folder, json as read};
 
 /// A deletion, with some of its fields changed.
@@ -54,8 +54,12 @@ fn a_deletion_is_asked_for_as_it_is_said() {
 fn a_deletion_is_watched_to_its_end() {
     let in_progress = deletion(&json!({ "state": "IN_PROGRESS", "rows": 1200, "attempts": 1 }));
     let gone = problem(404, "not-found", "There is nothing here.");
-    let server =
-        answering(vec![(201, deletion(&json!({}))), (200, in_progress.clone()), (200, in_progress), (404, gone)]);
+    let server = answering(vec![
+        (201, deletion(&json!({}))),
+        (200, in_progress.clone()),
+        (200, in_progress),
+        (404, gone),
+    ]);
     let said = Folder::new().call(&server, "delete sentry.organization 5 --now --watch").done();
     insta::assert_snapshot!(said, @r"
     sentry.organization 5: due 2026-12-20 09:00:00 UTC
@@ -94,7 +98,8 @@ fn a_deletion_is_cancelled() {
 
 #[test]
 fn deletions_are_listed() {
-    let listed = json!({ "deletions": [deletion(&json!({})), deletion(&json!({ "id": 6 }))], "hasMore": true });
+    let listed =
+        json!({ "deletions": [deletion(&json!({})), deletion(&json!({ "id": 6 }))], "hasMore": true });
     let server = Server::answering(200, listed.clone());
     insta::assert_snapshot!(Folder::new().call(&server, "deletions").done(), @r"
     sentry.organization 5: due 2026-12-20 09:00:00 UTC

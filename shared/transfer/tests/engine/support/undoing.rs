@@ -53,7 +53,7 @@ pub(crate) fn assert_undone(before: &Instance, after: &Instance, request: &Impor
 }
 
 /// The unique values of all rows.
-fn uniques(instance: &Instance) -> Vec<UniqueKey> {
+pub(crate) fn uniques(instance: &Instance) -> Vec<UniqueKey> {
     let of_model = |(name, rows): (String, Vec<silo::Row>)| {
         let model = instance.catalog.find(&name).unwrap();
         rows.into_iter().flat_map(|row| UniqueKey::of(model, &row.fields)).collect::<Vec<_>>()
@@ -61,7 +61,7 @@ fn uniques(instance: &Instance) -> Vec<UniqueKey> {
     instance.state().into_iter().flat_map(of_model).collect()
 }
 
-fn holders(instance: &Instance, uniques: &[UniqueKey]) -> Vec<Option<Pk>> {
+pub(crate) fn holders(instance: &Instance, uniques: &[UniqueKey]) -> Vec<Option<Pk>> {
     let holder = |key: &UniqueKey| {
         let silo = instance.silos().of(instance.catalog.model(key.model));
         block_on(silo.holders(std::slice::from_ref(key))).unwrap().remove(0)
