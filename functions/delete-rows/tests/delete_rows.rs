@@ -309,7 +309,7 @@ async fn rows_that_stand_in_the_way_end_it() {
     load(&target, 77, json!({ "slug": "guarded" }));
     load(&model.name, 8, json!({ key.as_str(): 77 }));
     let ask = Ask { job: job.clone(), by: 7, due: now(), id: Uuid::from_u128(9) };
-    schedule(&scene.function.schedules, &silo.silo, &ask, now()).await.unwrap();
+    schedule(&scene.function.schedules, &*silo.silo, &ask, now()).await.unwrap();
     let received =
         Received { body: serde_json::to_string(&job).unwrap(), receipt: String::new(), deliveries: 1 };
     for _ in 0..2 {

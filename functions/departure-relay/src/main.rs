@@ -17,9 +17,8 @@ async fn main() -> Result<(), Error> {
         clock: Box::new(SystemClock),
         settling: config.waits.index_settling,
     };
-    let read = |record: &DepartureRecord| {
-        Record::new(record.sequence_number(), record.table(), record.departure())
-    };
+    let read =
+        |record: &DepartureRecord| Record::new(record.sequence_number(), record.table(), record.departure());
     runtime::lambda::serve_events(async |event: Invocation<_>, left| {
         Ok(relay.handle(&event, read, left).await?)
     })

@@ -17,7 +17,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use silo::Pk;
 use uuid::Uuid;
 
 use crate::{DeletionJob, RowId};
@@ -188,7 +187,7 @@ pub enum Wait {
     Retry,
 }
 
-/// A deletion in progress can neither be cancelled nor made undone.
+/// A deletion in progress cannot be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the deletion is in progress")]
 pub struct InProgress;
@@ -209,11 +208,6 @@ impl ScheduledDeletion {
             }
             Standing::GivenUp { .. } => false,
         }
-    }
-
-    /// Where it stands among those of its silo.
-    pub fn place(&self) -> (&str, Pk) {
-        (&self.job.model, self.job.object)
     }
 
     fn new(job: &DeletionJob, id: Uuid, now: Timestamp) -> Self {

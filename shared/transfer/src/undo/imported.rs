@@ -140,7 +140,7 @@ impl<'a, S: Silo> Imported<'a, S> {
             return Ok(true);
         }
         let entry = self.first_entry(model, pk).await?;
-        Ok(entry.map_or_else(|| self.is_unplanned(model, pk), |is_added| is_added))
+        Ok(entry.unwrap_or_else(|| self.is_unplanned(model, pk)))
     }
 
     /// Whether the import inserted or changed a row.
