@@ -17,11 +17,12 @@ use deletion::schedule::{
     Ask, Event, MemorySchedules, ScheduledDeletion, Schedules, Standing, apply, cancel, schedule,
 };
 use jiff::Timestamp;
-use pipeline::memory::{Faults, ManualClock, MemoryEvents, MemoryQueues, When};
+use pipeline::event::Envelope;
+use pipeline::memory::{Faults, ManualClock, MemoryEvents, MemoryQueues, Sent, When};
 use runtime::config::Waits;
 use runtime::{Handled, Received};
 use serde_json::{Value, json};
-use silo::{Intercept, MemorySilo, Page, Row, Silo, StoreError};
+use silo::{Intercept, MemorySilo, Page, Row, Silo, StoreError, Transaction, Write};
 use testkit::{Breaker, FaultySilo, faulty_silo};
 use uuid::Uuid;
 
@@ -117,6 +118,16 @@ impl Scene {
         row.row.fields["status"].clone()
     }
 
+    /// Lets the organisation say so of itself.
+    async fn say(&self, status: i64) {
+        let model = self.model("sentry.organization");
+        let stored = self.silo().get(model, &[5]).await.unwrap().remove(0).unwrap();
+        let mut fields = stored.row.fields.as_ref().clone();
+        fields.insert("status".to_owned(), json!(status));
+        let writes = vec![Write::replace(model, stored, fields)];
+        self.silo().write(&Transaction { writes, chunk: None }).await.unwrap();
+    }
+
     async fn record(&self) -> Option<ScheduledDeletion> {
         self.function.schedules.0.get(&self.job).await.unwrap()
     }
@@ -154,7 +165,7 @@ async fn an_object_goes_with_what_depends_on_it() {
     assert_eq!(scene.deliver(MINUTES).await, Handled::Done);
     scene.assert_gone().await;
     assert!(scene.function.queues.sent().is_empty());
-    let [event] = scene.function.events.published().try_into().unwrap();
+    let [event]: [Envelope; 1] = scene.function.events.published().try_into().unwrap();
     assert_eq!(
         (event.kind.as_str(), event.subject.as_str()),
         ("row.deletion_started", "sentry_organization/5")
@@ -171,7 +182,7 @@ async fn what_has_more_to_do_is_called_for_again() {
     let record = scene.record().await.unwrap();
     assert!(record.is_in_progress() && record.announced.is_some(), "{record:?}");
     assert_eq!((record.attempts, scene.status().await), (0, json!(2)), "in deletion");
-    let [sent] = scene.function.queues.sent().try_into().unwrap();
+    let [sent]: [Sent; 1] = scene.function.queues.sent().try_into().unwrap();
     assert_eq!(
         (sent.body, sent.delay),
         (serde_json::to_string(&scene.job).unwrap(), Duration::from_secs(15))
@@ -196,7 +207,7 @@ async fn what_is_not_due_is_left_alone() {
 async fn an_object_that_stays_loses_its_schedule() {
     for status in [0, 3] {
         let scene = Scene::new().await;
-        scene.load("sentry.organization", 5, json!({ "slug": "acme", "status": status }));
+        scene.say(status).await;
         assert_eq!(scene.deliver(MINUTES).await, Handled::Done);
         assert_eq!((scene.record().await, scene.rows("sentry.team").await), (None, 250));
         assert!(scene.published().is_empty());
@@ -277,14 +288,10 @@ async fn whatever_becomes_of_messages_and_events_it_goes_on() {
 #[tokio::test]
 async fn run_twice_at_once_it_comes_to_the_same() {
     let scene = Scene::new().await;
-    let (one, other) = futures_join(scene.deliver(MINUTES), scene.deliver(MINUTES)).await;
+    let (one, other) = tokio::join!(scene.deliver(MINUTES), scene.deliver(MINUTES));
     assert!([one, other].contains(&Handled::Done));
     scene.deliver(MINUTES).await;
     scene.assert_gone().await;
-}
-
-async fn futures_join<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
-    tokio::join!(one, other)
 }
 
 /// A row that says that its target must not go ends the deletion, before anything is gone.

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use silo::{
     Conflict, Departed, Departure, MemorySilo, Pass, Pk, Reconcile, Row, Silo, StoreError, Stored, Tombstone,
-    Transaction, UniqueKey, Watermark, WatermarkKey, Write, WriteError,
+    Transaction, UniqueKey, Watermark, WatermarkKey, Watermarks, Write, WriteError,
 };
 
 use crate::support;

@@ -15,7 +15,7 @@ use platform::{DynamoSilo, Usage};
 use serde_json::json;
 use silo::{
     Departed, ImportChunk, ImportKind, Mapped, Pass, Pk, Reconcile, Row, Silo, Transaction, WatermarkKey,
-    Write,
+    Watermarks, Write,
 };
 use uuid::Uuid;
 
