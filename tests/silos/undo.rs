@@ -61,7 +61,7 @@ impl Undisturbed {
         let undisturbed =
             Self { before, values, report: outcome.state.report, calls: instance.breaker.calls() };
         assert_eq!(undisturbed.report, foreseen.state.report, "and foresees what will be done");
-        undisturbed.assert_undone(&instance, "undisturbed").await;
+        Box::pin(undisturbed.assert_undone(&instance, "undisturbed")).await;
         Some(undisturbed)
     }
 
@@ -72,7 +72,7 @@ impl Undisturbed {
             assert_eq!(holder(instance, key).await, *expected, "{when}: {key:?}");
         }
         for silo in [&instance.cell, &instance.control] {
-            assert!(silo.open_imports().await.unwrap().is_empty(), "{when}");
+            assert!(Box::pin(silo.open_imports()).await.unwrap().is_empty(), "{when}");
         }
     }
 }
@@ -93,7 +93,7 @@ async fn holder(instance: &Instance, key: &UniqueKey) -> Option<silo::Pk> {
 #[case::overwriting(&overwriting())]
 #[tokio::test]
 async fn undoing_in_dynamodb_that_broke_off_at_any_call_goes_on(#[case] request: &ImportRequest) {
-    let Some(undisturbed) = Undisturbed::of(request).await else { return };
+    let Some(undisturbed) = Box::pin(Undisturbed::of(request)).await else { return };
     assert!(undisturbed.calls > 50, "there is something to break off: {}", undisturbed.calls);
     let total = undisturbed.report.total();
     assert!(total.deleted > 0 && (total.restored > 0) == request.flags.overwrite_configs, "{total:?}");
@@ -108,7 +108,7 @@ async fn undoing_in_dynamodb_that_broke_off_at_any_call_goes_on(#[case] request:
         }
         instance.breaker.reset();
         assert!(instance.undo(&UNDOING).await.unwrap().finished);
-        undisturbed.assert_undone(&instance, &format!("{when:?}")).await;
+        Box::pin(undisturbed.assert_undone(&instance, &format!("{when:?}"))).await;
     }
 }
 
@@ -117,7 +117,7 @@ async fn undoing_in_dynamodb_that_broke_off_at_any_call_goes_on(#[case] request:
 #[case::overwriting(&overwriting())]
 #[tokio::test]
 async fn an_import_into_dynamodb_that_broke_off_is_undone(#[case] request: &ImportRequest) {
-    let Some(undisturbed) = Undisturbed::of(request).await else { return };
+    let Some(undisturbed) = Box::pin(Undisturbed::of(request)).await else { return };
     let Some(whole) = Instance::new().await else { return };
     whole.import(request).await.unwrap();
     for (call, when) in chosen(whole.breaker.calls()) {
@@ -126,14 +126,14 @@ async fn an_import_into_dynamodb_that_broke_off_is_undone(#[case] request: &Impo
         drop(instance.import(request).await);
         instance.breaker.reset();
         assert!(instance.undo(&UNDOING).await.unwrap().finished);
-        undisturbed.assert_undone(&instance, &format!("{call} {when:?}")).await;
+        Box::pin(undisturbed.assert_undone(&instance, &format!("{call} {when:?}"))).await;
     }
 }
 
 #[tokio::test]
 async fn two_at_once_undo_an_import_in_dynamodb() {
     let request = overwriting();
-    let Some(undisturbed) = Undisturbed::of(&request).await else { return };
+    let Some(undisturbed) = Box::pin(Undisturbed::of(&request)).await else { return };
     let Some(instance) = Instance::imported(&request).await else { return };
     // The second may be told that the first has an item at this moment, and is tried again as a task would be.
     let insist = async || loop {
@@ -144,5 +144,5 @@ async fn two_at_once_undo_an_import_in_dynamodb() {
     };
     let (first, second) = tokio::join!(insist(), insist());
     assert!(first.finished && second.finished);
-    undisturbed.assert_undone(&instance, "two at once").await;
+    Box::pin(undisturbed.assert_undone(&instance, "two at once")).await;
 }
