@@ -26,25 +26,17 @@ pub(crate) fn some_fields(chance: &mut fastrand::Rng, model: &str) -> Fields {
     }
 }
 
-pub(crate) fn delete(store: Arc<Store>, model: &'static str, pk: Pk) -> impl Future<Output = ()> + 'static {
-    async move {
-        let catalog = Arc::clone(store.catalog());
-        // One that loses a race is done again by chance, or at the end.
-        drop(delete_rows(&*store, catalog.find(model).unwrap(), &[pk], &mut Unwatched).await);
-    }
+pub(crate) async fn delete(store: Arc<Store>, model: &'static str, pk: Pk) {
+    let catalog = Arc::clone(store.catalog());
+    // One that loses a race is done again by chance, or at the end.
+    drop(delete_rows(&*store, catalog.find(model).unwrap(), &[pk], &mut Unwatched).await);
 }
 
-pub(crate) fn look_after(
-    store: Arc<Store>,
-    departure: Departure,
-    rules: Rules,
-) -> impl Future<Output = ()> + 'static {
-    async move {
-        let looked =
-            !rules.looks_after || deletion::look_after(&*store, &departure, &mut Unwatched).await.is_ok();
-        if looked {
-            drop(store.forget(&departure).await);
-        }
+pub(crate) async fn look_after(store: Arc<Store>, departure: Departure, rules: Rules) {
+    let looked =
+        !rules.looks_after || deletion::look_after(&*store, &departure, &mut Unwatched).await.is_ok();
+    if looked {
+        drop(store.forget(&departure).await);
     }
 }
 
@@ -94,42 +86,35 @@ pub(crate) fn insert(world: &mut World) -> impl Future<Output = ()> + 'static {
 }
 
 /// Writes what is missing of an import, as the engine does: opened first, closed when all is there.
-pub(crate) fn import(
-    cell: Arc<Store>,
-    control: Arc<Store>,
-    import: Arc<Import>,
-    rules: Rules,
-) -> impl Future<Output = ()> + 'static {
-    async move {
-        let silos = Silos { cell: &*cell, control: &*control };
-        let catalog = Arc::clone(cell.catalog());
-        let id = import.plan.import;
-        match (rules.open_imports_bound, rules.opening_moves_back) {
-            (true, true) => drop(silos.open_import(&import.plan).await),
-            (true, false) => {
-                cell.note_open(id, true).await.unwrap();
-                control.note_open(id, true).await.unwrap();
-            }
-            (false, _) => {
-                // Watermarks go back, and may go on as if nobody were to write.
-                drop(silos.open_import(&import.plan).await);
-                drop(silos.close_import(id).await);
-            }
+pub(crate) async fn import(cell: Arc<Store>, control: Arc<Store>, import: Arc<Import>, rules: Rules) {
+    let silos = Silos { cell: &*cell, control: &*control };
+    let catalog = Arc::clone(cell.catalog());
+    let id = import.plan.import;
+    match (rules.open_imports_bound, rules.opening_moves_back) {
+        (true, true) => drop(silos.open_import(&import.plan).await),
+        (true, false) => {
+            cell.note_open(id, true).await.unwrap();
+            control.note_open(id, true).await.unwrap();
         }
-        for (name, row) in &import.rows {
-            let model = catalog.find(name).unwrap();
-            loop {
-                let writes = vec![Write::insert(model, row.clone()).made_by(id)];
-                match silos.of(model).write(&Transaction { writes, chunk: chunk(&import, name, row) }).await {
-                    // Another run of it was faster.
-                    Ok(()) | Err(WriteError::Conflict(_)) => break,
-                    Err(WriteError::Store(error)) if error.retryable() => {}
-                    Err(error) => panic!("a row was not imported: {error}"),
-                }
-            }
+        (false, _) => {
+            // Watermarks go back, and may go on as if nobody were to write.
+            drop(silos.open_import(&import.plan).await);
+            drop(silos.close_import(id).await);
         }
-        drop(silos.close_import(id).await);
     }
+    for (name, row) in &import.rows {
+        let model = catalog.find(name).unwrap();
+        loop {
+            let writes = vec![Write::insert(model, row.clone()).made_by(id)];
+            match silos.of(model).write(&Transaction { writes, chunk: chunk(&import, name, row) }).await {
+                // Another run of it was faster.
+                Ok(()) | Err(WriteError::Conflict(_)) => break,
+                Err(WriteError::Store(error)) if error.retryable() => {}
+                Err(error) => panic!("a row was not imported: {error}"),
+            }
+        }
+    }
+    drop(silos.close_import(id).await);
 }
 
 /// What says that the row was written, also when it is gone again.
@@ -143,22 +128,20 @@ fn chunk(import: &Import, model: &str, row: &Row) -> Option<silo::ImportChunk> {
     })
 }
 
-pub(crate) fn reconcile(
+pub(crate) async fn reconcile(
     store: Arc<Store>,
     silo: SiloKind,
     (model, field): (String, String),
     settings: Settings,
     now: Timestamp,
     fresh: String,
-) -> impl Future<Output = bool> + 'static {
-    async move {
-        let catalog = Arc::clone(store.catalog());
-        let key = CrossSiloKey::find(&catalog, silo, &model, &field).expect("a key across silos");
-        let reconciler = Reconciler { silo: &*store, settings, now, fresh };
-        match reconciler.reconcile(key, &mut Unwatched).await {
-            Ok(done) => done.has_more() || done.passes().any(|pass| pass.was_overtaken),
-            Err(error) if error.retryable() => true,
-            Err(error) => panic!("a job failed: {error}"),
-        }
+) -> bool {
+    let catalog = Arc::clone(store.catalog());
+    let key = CrossSiloKey::find(&catalog, silo, &model, &field).expect("a key across silos");
+    let reconciler = Reconciler { silo: &*store, settings, now, fresh };
+    match reconciler.reconcile(key, &mut Unwatched).await {
+        Ok(done) => done.has_more() || done.passes().any(|pass| pass.was_overtaken),
+        Err(error) if error.retryable() => true,
+        Err(error) => panic!("a job failed: {error}"),
     }
 }
