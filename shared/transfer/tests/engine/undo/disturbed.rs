@@ -13,6 +13,9 @@ use crate::support::flaky::{Moment, Wire, give_way};
 use crate::support::full::{configured, configured_rows};
 use crate::support::{HIDE, Instance, MERGE, OVERWRITE, file, request_with};
 
+/// A way to cut a wire at a call.
+type Cutting = fn(usize, Moment) -> Wire;
+
 #[test]
 fn an_import_that_failed_at_any_call_is_undone() {
     let file = file(configured_rows());
@@ -62,8 +65,7 @@ fn broken_off_at_any_call_and_run_again_it_ends_as_if_nothing_had_happened() {
         let looking = calls_to_look(&request);
         let all = whole.dangling();
         // One call fails and what runs beside it goes on, or all that follow fail too.
-        let ways: [(fn(usize, Moment) -> Wire, Moment); 2] =
-            [(Wire::cut, Moment::After), (Wire::dead_from, Moment::Before)];
+        let ways: [(Cutting, Moment); 2] = [(Wire::cut, Moment::After), (Wire::dead_from, Moment::Before)];
         // Looking changes nothing, wherever it is broken off.
         let calls = (1..=looking).step_by(25).chain(looking + 1..=wire.calls());
         for (call, (cut, moment)) in calls.flat_map(|call| ways.map(|way| (call, way))) {
