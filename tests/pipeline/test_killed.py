@@ -379,9 +379,13 @@ def deliveries(target: Target, function: str) -> Iterator[int]:
 @pytest.mark.parametrize("kind", ["visit", "run", "validation"])
 def test_dead_letter_may_die_itself(cells: list[Cell], undisturbed: Undisturbed, kind: str) -> None:
     """Whether it is told of a visit, of a run that timed out, or of a validation run."""
-    with counted(cells[0].target, ["dead-letter"]) as calls:
-        buried(cells[0], kind, [], undisturbed)
-    kills = every(calls)
+    def undisturbed_calls() -> int:
+        with counted(cells[0].target, ["dead-letter"]) as calls:
+            buried(cells[0], kind, [], undisturbed)
+        return calls["dead-letter"]
+
+    # Should it meet the run itself at the record, it reads that again: what it does in any case is less.
+    kills = every({"dead-letter": min(undisturbed_calls() for _ in range(2))})
     assert kills
     plan = Plan(kills, stands={}, stands_else=3, stands_together=3, at_once=())
 

@@ -38,6 +38,8 @@ class Stock:
     own: str = ""
     # The artifacts of the relocation that succeeded, as kind and name.
     artifacts: list[tuple[str, str]] = field(default_factory=list)
+    # The users whose deletion is scheduled, by the call that it is for.
+    deletions: dict[str, list[int]] = field(default_factory=dict)
     # The parts of the uploads that can be completed.
     parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -63,6 +65,7 @@ class Stock:
         files = target.staff.expect(200, "GET", f"{RELOCATIONS}{succeeded}/artifacts/")["files"]
         stock.artifacts = [tuple(file["path"].split("/")) for file in files]
         stock.uuids |= {"showArtifact": [succeeded]}
+        stock.deletions = {"showDeletion": stock._scheduled(0), "cancelDeletion": stock._scheduled(OF_EACH)}
         stock.uuids[""] = [succeeded, *failed[2 * OF_EACH :], *stock._waiting(owners)]
         return stock
 
@@ -76,6 +79,9 @@ class Stock:
         if operation == "createRelocation" and about and names_an_owner:
             owner = "customer" if is_customer else _chosen(FREE, choice)
             case.body = body | {"owner": owner, "orgs": "acme"}
+        if about and operation in self.deletions:
+            user = _chosen(self.deletions[operation], choice)
+            case.path_parameters = {"model": "sentry.user", "id": str(user)}
         if not about or not _is_uuid(address.get("uuid")):
             return
         uuid = _chosen(self.uuids.get(operation, []) + self.uuids[""], choice)
@@ -90,6 +96,13 @@ class Stock:
 
     def _failing(self, owners: Iterator[str]) -> str:
         return self.target.submit(next(owners), ["acme"], self.exports.file(NO_EXPORT))
+
+    def _scheduled(self, begin: int) -> list[int]:
+        """Users whose deletion is scheduled, long before it is due."""
+        users = list(OWNERS[begin : begin + OF_EACH])
+        for user in users:
+            self.target.staff.expect(201, "POST", "/api/0/deletions/", {"model": "sentry.user", "id": user})
+        return users
 
     def _waiting(self, owners: Iterator[str]) -> list[str]:
         """Relocations that wait for their files."""

@@ -31,6 +31,7 @@ pub(crate) async fn make_table(client: &aws_sdk_dynamodb::Client, name: &str) ->
         .expect("the template has the tables");
     let table = match name {
         "CellTable" => template.resources.cell,
+        "ControlTable" => template.resources.control,
         "RelocationsTable" => template.resources.relocations,
         other => panic!("{other} is none of the template's tables"),
     };
@@ -59,6 +60,8 @@ struct Template {
 struct Resources {
     #[serde(rename = "CellTable")]
     cell: Table,
+    #[serde(rename = "ControlTable")]
+    control: Table,
     #[serde(rename = "RelocationsTable")]
     relocations: Table,
 }
