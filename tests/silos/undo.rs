@@ -1,8 +1,7 @@
 //! Undoing an import in DynamoDB, broken off at any call and taken up again, leaves what was there before the import.
 
-use catalog::Catalog;
+use catalog::{Catalog, SiloKind};
 use pipeline::memory::When;
-use platform::DynamoSilo;
 use rstest::rstest;
 use silo::{Silo, UniqueKey, Watermarks};
 use transfer::import::ImportRequest;
@@ -52,11 +51,8 @@ impl Undisturbed {
         let instance = Instance::imported(request).await?;
         let after = instance.rows().await;
         let keys: Vec<UniqueKey> = [&before, &after].into_iter().flatten().flat_map(uniques).collect();
-        let mut values = Vec::new();
-        for key in keys {
-            let holder = holder(&fresh, &key).await;
-            values.push((key, holder));
-        }
+        let holders = holders(&fresh, &keys).await;
+        let values = keys.into_iter().zip(holders).collect();
         instance.breaker.reset();
         let foreseen = instance.undo(&UndoRequest { dry_run: true, ..UNDOING }).await.unwrap();
         assert_eq!(instance.rows().await, after, "a dry run changes nothing");
@@ -72,8 +68,9 @@ impl Undisturbed {
     /// Row for row and unique value for unique value.
     async fn assert_undone(&self, instance: &Instance, when: &str) {
         assert_eq!(instance.rows().await, self.before, "{when}");
-        for (key, expected) in &self.values {
-            assert_eq!(holder(instance, key).await, *expected, "{when}: {key:?}");
+        let keys: Vec<UniqueKey> = self.values.iter().map(|(key, _)| key.clone()).collect();
+        for ((key, expected), found) in self.values.iter().zip(holders(instance, &keys).await) {
+            assert_eq!(found, *expected, "{when}: {key:?}");
         }
         for silo in [&instance.cell, &instance.control] {
             assert!(Box::pin(silo.open_imports()).await.unwrap().is_empty(), "{when}");
@@ -87,9 +84,22 @@ fn uniques((name, rows): &(String, Vec<silo::Row>)) -> Vec<UniqueKey> {
     rows.iter().flat_map(|row| UniqueKey::of(model, &row.fields)).collect()
 }
 
-async fn holder(instance: &Instance, key: &UniqueKey) -> Option<silo::Pk> {
-    let silo: &DynamoSilo = &instance.silos().of(Catalog::builtin().model(key.model)).silo;
-    silo.holders(std::slice::from_ref(key)).await.unwrap().pop().flatten()
+/// Who has these unique values, of rows of either silo.
+async fn holders(instance: &Instance, keys: &[UniqueKey]) -> Vec<Option<silo::Pk>> {
+    let catalog = Catalog::builtin();
+    let mut holders = vec![None; keys.len()];
+    for (kind, silo) in [(SiloKind::Cell, &instance.cell), (SiloKind::Control, &instance.control)] {
+        let (places, own): (Vec<usize>, Vec<UniqueKey>) = keys
+            .iter()
+            .enumerate()
+            .filter(|(_, key)| catalog.model(key.model).silo == kind)
+            .map(|(place, key)| (place, key.clone()))
+            .unzip();
+        for (place, holder) in places.into_iter().zip(silo.silo.holders(&own).await.unwrap()) {
+            holders[place] = holder;
+        }
+    }
+    holders
 }
 
 #[rstest]
