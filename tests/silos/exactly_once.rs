@@ -116,8 +116,8 @@ impl Undisturbed {
     }
 }
 
-/// Which calls are broken off, and when: all, or as many as `sample` says, by a seed.
-pub(super) fn chosen(calls: usize, sample: usize) -> Vec<(usize, When)> {
+/// Which calls are broken off, and when: all, or some by a seed.
+pub(super) fn chosen(calls: usize) -> Vec<(usize, When)> {
     let all = (1..=calls).flat_map(|call| [(call, When::Before), (call, When::After)]);
     if std::env::var("RELOCATE_TEST_FULL").is_ok_and(|full| full == "1") {
         return all.collect();
@@ -125,7 +125,7 @@ pub(super) fn chosen(calls: usize, sample: usize) -> Vec<(usize, When)> {
     let given = std::env::var("RELOCATE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or(SEED);
     println!("RELOCATE_TEST_SEED={seed}");
-    fastrand::Rng::with_seed(seed).choose_multiple(all, sample)
+    fastrand::Rng::with_seed(seed).choose_multiple(all, SAMPLE)
 }
 
 #[rstest]
@@ -135,7 +135,7 @@ pub(super) fn chosen(calls: usize, sample: usize) -> Vec<(usize, When)> {
 async fn an_import_into_dynamodb_that_broke_off_at_any_call_resumes(#[case] request: &ImportRequest) {
     let Some(undisturbed) = Undisturbed::of(request).await else { return };
     assert!(undisturbed.calls > 20, "there is something to break off: {}", undisturbed.calls);
-    for (call, when) in chosen(undisturbed.calls, SAMPLE) {
+    for (call, when) in chosen(undisturbed.calls) {
         let Some(instance) = Instance::new().await else { return };
         instance.breaker.fail_call(call, when);
         let when = format!("call {call} {when:?}");

@@ -10,10 +10,6 @@ use transfer::undo::{UndoError, UndoOutcome, UndoReport, UndoRequest, UndoState,
 use super::exactly_once::{Instance, chosen, merging, overwriting};
 use super::{IMPORT, Rows, rows_of};
 
-/// Each takes an import and half a dozen readings of both silos; in memory every call is broken off
-/// (`shared/transfer/tests/engine/undo`).
-const SAMPLE: usize = 2;
-
 const UNDOING: UndoRequest = UndoRequest { import: IMPORT, cascade: false, dry_run: false };
 
 impl Instance {
@@ -111,7 +107,7 @@ async fn undoing_in_dynamodb_that_broke_off_at_any_call_goes_on(#[case] request:
     assert!(undisturbed.calls > 50, "there is something to break off: {}", undisturbed.calls);
     let total = undisturbed.report.total();
     assert!(total.deleted > 0 && (total.restored > 0) == request.flags.overwrite_configs, "{total:?}");
-    for (call, when) in chosen(undisturbed.calls, SAMPLE) {
+    for (call, when) in chosen(undisturbed.calls) {
         let Some(instance) = Instance::imported(request).await else { return };
         instance.breaker.fail_call(call, when);
         let when: (usize, When) = (call, when);
@@ -134,7 +130,7 @@ async fn an_import_into_dynamodb_that_broke_off_is_undone(#[case] request: &Impo
     let Some(undisturbed) = Box::pin(Undisturbed::of(request)).await else { return };
     let Some(whole) = Instance::new().await else { return };
     whole.import(request).await.unwrap();
-    for (call, when) in chosen(whole.breaker.calls(), SAMPLE) {
+    for (call, when) in chosen(whole.breaker.calls()) {
         let Some(instance) = Instance::new().await else { return };
         instance.breaker.fail_call(call, when);
         drop(instance.import(request).await);
