@@ -27,8 +27,8 @@ pub use memory::{LoadError, MemorySilo};
 #[cfg(feature = "traces")]
 pub use ranks::without_numbers;
 pub use reconcile::{
-    CascadeRun, Departed, Departure, Pass, PendingDeparture, Reconcile, Tombstone, Watermark, WatermarkKey,
-    Watermarks, cross_silo_keys,
+    CascadeRun, Departed, Departure, Orphan, Pass, PendingDeparture, Reach, Reconcile, RowBatch, Tombstone,
+    Watermark, WatermarkKey, Watermarks, cross_silo_keys,
 };
 pub use row::{Fields, Pk, Row, Stored};
 pub use store::{Page, Silo, Silos, TRANSACTION_BYTES, TRANSACTION_ITEMS_LIMIT, Transaction, Write};

@@ -1,6 +1,7 @@
 //! What a silo keeps so that keys which lead to another silo are reconciled (SPEC §10, DESIGN §4): who has gone, the
 //! tombstones of those who went elsewhere, and how far each key is reconciled with them.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::future::Future;
 
@@ -135,6 +136,77 @@ impl Watermark {
     }
 }
 
+/// Which rows are asked for, by primary key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Above which primary key.
+    pub after: Pk,
+    /// Up to which primary key.
+    pub up_to: Pk,
+    /// How many primary keys those of the rows may span, from the first row on; 1 or more.
+    pub span: u64,
+}
+
+/// The next rows of a model, and which of them lead to somebody who is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowBatch {
+    /// The first row's primary key.
+    pub first: Pk,
+    /// The last row's.
+    pub last: Pk,
+    /// Whether there is a row behind the span that is within reach.
+    pub has_next: bool,
+    /// The rows that lead to somebody who is gone, in order.
+    pub orphans: Vec<Orphan>,
+}
+
+/// A row that leads to somebody who is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Orphan {
+    /// Its primary key.
+    pub pk: Pk,
+    /// To whom it leads.
+    pub target: Pk,
+    /// When the tombstone was written.
+    pub gone: Timestamp,
+}
+
+/// Rows within reach that span no more than they may, each with where it leads; none if there is none.
+pub(crate) struct Span {
+    first: Pk,
+    last: Pk,
+    has_next: bool,
+    rows: Vec<(Pk, Option<Pk>)>,
+}
+
+impl Span {
+    /// The first of some rows in order, of which no more are looked at than there may be and one.
+    pub(crate) fn of(rows: impl Iterator<Item = (Pk, Option<Pk>)>, reach: Reach) -> Option<Self> {
+        let mut rows = rows.take_while(|(pk, _)| *pk <= reach.up_to).peekable();
+        let first = rows.peek()?.0;
+        let end = first.saturating_add_unsigned(reach.span.max(1) - 1);
+        let within: Vec<(Pk, Option<Pk>)> =
+            std::iter::from_fn(|| rows.next_if(|(pk, _)| *pk <= end)).collect();
+        let last = within.last().map_or(first, |(pk, _)| *pk);
+        Some(Self { first, last, has_next: rows.peek().is_some(), rows: within })
+    }
+
+    /// Whereto they lead, each once and in order.
+    fn targets(&self) -> Vec<Pk> {
+        let targets: BTreeSet<Pk> = self.rows.iter().filter_map(|(_, target)| *target).collect();
+        targets.into_iter().collect()
+    }
+
+    /// Joins them with who is gone, and since when.
+    pub(crate) fn join(self, gone: impl Fn(Pk) -> Option<Timestamp>) -> RowBatch {
+        let orphans = self.rows.iter().filter_map(|(pk, target)| {
+            let target = (*target)?;
+            Some(Orphan { pk: *pk, target, gone: gone(target)? })
+        });
+        RowBatch { orphans: orphans.collect(), first: self.first, last: self.last, has_next: self.has_next }
+    }
+}
+
 /// What came of the last run for a key; for people to look at, nothing depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CascadeRun {
@@ -187,6 +259,31 @@ pub trait Reconcile: Watermarks {
         after: Option<Pk>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<(Pk, Option<Pk>)>, StoreError>> + Send;
+
+    /// The next rows of a model that are within reach, joined by one of their keys with the tombstones of a table (of
+    /// none: nobody is gone), as of now; none if there is no row. Two queries, the rows and then the tombstones of those
+    /// to whom they lead, unless the store can join.
+    fn next_rows(
+        &self,
+        model: &Model,
+        key: &str,
+        table: Option<&str>,
+        reach: Reach,
+    ) -> impl Future<Output = Result<Option<RowBatch>, StoreError>> + Send {
+        async move {
+            let limit = usize::try_from(reach.span).unwrap_or(usize::MAX).saturating_add(1);
+            let page = self.targets(model, key, Some(reach.after), limit).await?;
+            let Some(span) = Span::of(page.items.into_iter(), reach) else { return Ok(None) };
+            let targets = if table.is_some() { span.targets() } else { Vec::new() };
+            let tombstones = self.tombstones_of(table.unwrap_or_default(), &targets).await?;
+            let gone: HashMap<Pk, Timestamp> = tombstones
+                .into_iter()
+                .flatten()
+                .map(|found| (found.departed.object, found.created))
+                .collect();
+            Ok(Some(span.join(|target| gone.get(&target).copied())))
+        }
+    }
 
     /// What [`Silo::write`] kept of rows that went ([`Departure::by`]), in any order, at most `limit`.
     fn departures(

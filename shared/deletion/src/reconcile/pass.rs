@@ -1,12 +1,15 @@
 //! One pass over one batch: what is above the watermark, what of it leads to somebody who is gone, and what becomes of
 //! that.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use catalog::OnDelete;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use silo::{Page, Pass, Pk, Reconcile, StoreError, StoreErrorKind, Tombstone, Watermark, WatermarkKey};
+use silo::{
+    Orphan, Page, Pass, Pk, Reach, Reconcile, RowBatch, StoreError, StoreErrorKind, Tombstone, Watermark,
+    WatermarkKey,
+};
 
 use super::{CrossSiloKey, PassReport, Reconciler};
 use crate::rows::{delete, set_null};
@@ -35,8 +38,8 @@ struct Batch {
 
 /// Where rows are looked for that lead to somebody who is gone.
 enum Found {
-    /// These rows do, each to this target.
-    Rows(Vec<(Pk, Pk)>, Option<Timestamp>),
+    /// These rows do.
+    Rows(Vec<Orphan>),
     /// Whatever leads to these does.
     Tombstones(Vec<Tombstone>),
 }
@@ -83,21 +86,15 @@ impl<S: Reconcile> PassRun<'_, S> {
     async fn batch_of_rows(&self, watermark: Pk) -> Result<Option<Batch>, DeletionError> {
         let CrossSiloKey { model, key, .. } = self.key;
         let bound = self.lowest_open_pk().await?.map_or(Pk::MAX, |lowest| lowest.saturating_sub(1));
-        let limit = self.batch_size().saturating_add(1);
-        let page: Page<(Pk, Option<Pk>)> =
-            self.of.silo.targets(model, &key.field, Some(watermark), limit).await?;
-        let rows: Vec<(Pk, Option<Pk>)> = page.items.into_iter().filter(|(pk, _)| *pk <= bound).collect();
-        let Some((first, _)) = rows.first() else { return Ok(None) };
+        let reach = Reach { after: watermark, up_to: bound, span: self.of.settings.batch.max(1) };
+        let next = self.of.silo.next_rows(model, &key.field, self.key.table, reach).await?;
+        let Some(RowBatch { first, last, has_next, orphans }) = next else { return Ok(None) };
         let low = first - 1;
-        let last = low.saturating_add_unsigned(self.of.settings.batch.max(1));
-        let (within, behind): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(pk, _)| *pk <= last);
-        let has_next = !behind.is_empty();
         // As in the original, the bound is the last row if there is no further one.
-        let up = if has_next { last } else { within.last().map_or(low, |(pk, _)| *pk) };
+        let up = if has_next { low.saturating_add_unsigned(reach.span) } else { last };
         let ahead = self.of.silo.highest(model).await?.saturating_sub(up);
-        let (found, oldest) = self.doomed(&within).await?;
         let ahead = u64::try_from(ahead).unwrap_or(0).max(u64::from(has_next));
-        Ok(Some(Batch { low, up, has_next, ahead, found: Found::Rows(found, oldest) }))
+        Ok(Some(Batch { low, up, has_next, ahead, found: Found::Rows(orphans) }))
     }
 
     /// Below which primary key no row may still appear, as far as open imports are concerned.
@@ -112,25 +109,6 @@ impl<S: Reconcile> PassRun<'_, S> {
             lowest = start.into_iter().chain(lowest).min();
         }
         Ok(lowest)
-    }
-
-    /// Those rows whose target is gone, with it, and when the oldest of their tombstones was written.
-    async fn doomed(
-        &self,
-        rows: &[(Pk, Option<Pk>)],
-    ) -> Result<(Vec<(Pk, Pk)>, Option<Timestamp>), DeletionError> {
-        let Some(table) = self.key.table else { return Ok((Vec::new(), None)) };
-        let targets: BTreeSet<Pk> = rows.iter().filter_map(|(_, target)| *target).collect();
-        let targets: Vec<Pk> = targets.into_iter().collect();
-        let tombstones = self.of.silo.tombstones_of(table, &targets).await?;
-        let gone: HashMap<Pk, Timestamp> = tombstones
-            .into_iter()
-            .flatten()
-            .map(|tombstone| (tombstone.departed.object, tombstone.created))
-            .collect();
-        let leads = rows.iter().filter_map(|(pk, target)| Some((*pk, (*target)?)));
-        let doomed = leads.filter(|(_, target)| gone.contains_key(target)).collect();
-        Ok((doomed, gone.into_values().min()))
     }
 
     /// The next tombstones above a watermark that are old enough; none if there is none.
@@ -161,7 +139,7 @@ impl<S: Reconcile> PassRun<'_, S> {
     /// there is nothing to delete.
     async fn apply(&self, found: Found, watch: &mut impl Watch) -> Result<(Deleted, bool), DeletionError> {
         let mut rows = match (self.on_delete, found) {
-            (OnDelete::Cascade | OnDelete::SetNull, Found::Rows(rows, _)) => Rows::Known(rows),
+            (OnDelete::Cascade | OnDelete::SetNull, Found::Rows(orphans)) => Rows::known(&orphans),
             (OnDelete::Cascade | OnDelete::SetNull, Found::Tombstones(tombstones)) => Rows::of(tombstones),
             (OnDelete::DoNothing | OnDelete::Protect, _) => return Ok((Deleted::default(), true)),
         };
@@ -239,7 +217,7 @@ impl<S: Reconcile> PassRun<'_, S> {
 impl Found {
     fn oldest(&self) -> Option<Timestamp> {
         match self {
-            Self::Rows(_, oldest) => *oldest,
+            Self::Rows(orphans) => orphans.iter().map(|orphan| orphan.gone).min(),
             Self::Tombstones(tombstones) => tombstones.iter().map(|tombstone| tombstone.created).min(),
         }
     }
@@ -254,6 +232,10 @@ enum Rows {
 }
 
 impl Rows {
+    fn known(orphans: &[Orphan]) -> Self {
+        Self::Known(orphans.iter().map(|orphan| (orphan.pk, orphan.target)).collect())
+    }
+
     fn of(tombstones: Vec<Tombstone>) -> Self {
         let targets = tombstones.into_iter().map(|tombstone| tombstone.departed.object).collect();
         Self::Referring { targets, after: None }

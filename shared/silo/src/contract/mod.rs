@@ -117,6 +117,7 @@ macro_rules! silo_contract {
                 buries_many
                 racing_burials_are_numbered
                 reads_where_keys_lead
+                joins_rows_with_who_is_gone
                 the_next_key_is_taken_by_its_row
                 the_next_key_is_free
             }

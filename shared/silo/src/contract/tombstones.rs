@@ -10,7 +10,7 @@ use serde_json::json;
 use super::support::{
     Outcome, delete, ensure, ensure_eq, fill, insert, model, organization, read, row, write,
 };
-use crate::{Departed, Departure, PendingDeparture, Pk, Reconcile, Tombstone};
+use crate::{Departed, Departure, Orphan, PendingDeparture, Pk, Reach, Reconcile, RowBatch, Tombstone};
 
 fn departed(table: &str, object: Pk) -> Departed {
     Departed { table: table.to_owned(), object }
@@ -145,6 +145,41 @@ pub async fn reads_where_keys_lead(silo: &impl Reconcile) -> Outcome {
     ensure_eq!(read(first.next, 3).await?.items, rows[3..], "the rest");
     ensure_eq!(read(Some(9000), 3).await?.items, [], "behind the last");
     let no_key = silo.targets(members, "role", None, 3).await;
+    ensure!(no_key.is_err_and(|error| !error.retryable()), "a field that is no key was read as one");
+    Ok(())
+}
+
+/// The next rows within reach, and which of them lead to somebody who is gone: the same by a join as by two queries.
+pub async fn joins_rows_with_who_is_gone(silo: &impl Reconcile) -> Outcome {
+    let members = model(silo, "sentry.organizationmember")?;
+    let member = |pk: Pk, user: Option<Pk>| {
+        row(pk, json!({ "organization": pk, "user_id": user, "email": null, "token": null }))
+    };
+    let rows = [(3, Some(30)), (4, None), (12, Some(31)), (13, Some(30)), (9000, Some(32))];
+    fill(silo, members, rows.map(|(pk, user)| member(pk, user))).await?;
+    let then = Timestamp::UNIX_EPOCH + Duration::from_secs(5);
+    silo.bury(&[departed("auth_user", 30), departed("auth_user", 32), departed("sentry_team", 31)], then)
+        .await?;
+    let users = Some("auth_user");
+    let read = async |after, up_to, span| {
+        let reach = Reach { after, up_to, span };
+        silo.next_rows(members, "user_id", users, reach).await
+    };
+    let batch = |first, last, has_next, orphans: &[(Pk, Pk)]| {
+        let orphans = orphans.iter().map(|(pk, target)| Orphan { pk: *pk, target: *target, gone: then });
+        Some(RowBatch { first, last, has_next, orphans: orphans.collect() })
+    };
+    ensure_eq!(read(0, Pk::MAX, 10).await?, batch(3, 12, true, &[(3, 30)]), "ten keys from the first on");
+    ensure_eq!(read(0, Pk::MAX, 11).await?, batch(3, 13, true, &[(3, 30), (13, 30)]), "eleven");
+    ensure_eq!(read(3, Pk::MAX, 1).await?, batch(4, 4, true, &[]), "one, that leads nowhere");
+    ensure_eq!(read(0, 12, 500).await?, batch(3, 12, false, &[(3, 30)]), "none behind the bound");
+    ensure_eq!(read(13, Pk::MAX, 500).await?, batch(9000, 9000, false, &[(9000, 32)]), "the last one");
+    ensure_eq!(read(9000, Pk::MAX, 500).await?, None, "behind the last one");
+    ensure_eq!(read(4, 11, 500).await?, None, "none is within reach");
+    let reach = Reach { after: 0, up_to: Pk::MAX, span: 500 };
+    let nobody = silo.next_rows(members, "user_id", None, reach).await?;
+    ensure_eq!(nobody, batch(3, 13, true, &[]), "of no table nobody is gone");
+    let no_key = silo.next_rows(members, "role", users, reach).await;
     ensure!(no_key.is_err_and(|error| !error.retryable()), "a field that is no key was read as one");
     Ok(())
 }

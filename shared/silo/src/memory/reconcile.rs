@@ -6,10 +6,11 @@ use catalog::Model;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{MemorySilo, above, page};
+use super::{MemorySilo, State, above, page};
+use crate::reconcile::Span;
 use crate::{
-    CascadeRun, Departed, Departure, Page, PendingDeparture, Pk, Reconcile, StoreError, StoreErrorKind,
-    Tombstone, Watermark, WatermarkKey, Watermarks,
+    CascadeRun, Departed, Departure, Page, PendingDeparture, Pk, Reach, Reconcile, RowBatch, StoreError,
+    StoreErrorKind, Tombstone, Watermark, WatermarkKey, Watermarks,
 };
 
 #[derive(Debug, Default)]
@@ -20,6 +21,25 @@ pub(super) struct Reconciliation {
     watermarks: HashMap<WatermarkKey, Watermark>,
     open_imports: BTreeSet<Uuid>,
     runs: BTreeMap<(String, String), CascadeRun>,
+}
+
+fn require_key(model: &Model, key: &str) -> Result<(), StoreError> {
+    let unknown = || {
+        let action = format!("reading {} by `{key}`, which is no key,", model.name);
+        StoreError::new(StoreErrorKind::Refused, action)
+    };
+    model.key(key).map(|_| ()).ok_or_else(unknown)
+}
+
+/// Where a key of a model's rows leads, above a primary key.
+fn leading<'a>(
+    state: &'a State,
+    model: &Model,
+    key: &'a str,
+    after: Option<Pk>,
+) -> impl Iterator<Item = (Pk, Option<Pk>)> + use<'a> {
+    let rows = state.tables.get(&model.id).into_iter().flat_map(move |table| table.range(above(after)..));
+    rows.map(move |(pk, stored)| (*pk, stored.row.key(key)))
 }
 
 impl Watermarks for MemorySilo {
@@ -65,13 +85,27 @@ impl Reconcile for MemorySilo {
         after: Option<Pk>,
         limit: usize,
     ) -> Result<Page<(Pk, Option<Pk>)>, StoreError> {
-        if model.key(key).is_none() {
-            let action = format!("reading {} by `{key}`, which is no key,", model.name);
-            return Err(StoreError::new(StoreErrorKind::Refused, action));
-        }
+        require_key(model, key)?;
         let state = self.lock();
-        let rows = state.tables.get(&model.id).into_iter().flat_map(|table| table.range(above(after)..));
-        Ok(page(rows.map(|(pk, stored)| (*pk, stored.row.key(key))), limit, |(pk, _)| *pk))
+        Ok(page(leading(&state, model, key, after), limit, |(pk, _)| *pk))
+    }
+
+    /// Rows and tombstones are in one place here, and joined.
+    async fn next_rows(
+        &self,
+        model: &Model,
+        key: &str,
+        table: Option<&str>,
+        reach: Reach,
+    ) -> Result<Option<RowBatch>, StoreError> {
+        require_key(model, key)?;
+        let state = self.lock();
+        let Reconciliation { tombstones, graves, .. } = &state.reconciliation;
+        let gone = |object: Pk| {
+            let id = graves.get(&Departed { table: table?.to_owned(), object })?;
+            tombstones.get(id).map(|tombstone| tombstone.created)
+        };
+        Ok(Span::of(leading(&state, model, key, Some(reach.after)), reach).map(|span| span.join(gone)))
     }
 
     async fn departures(&self, limit: usize) -> Result<Vec<PendingDeparture>, StoreError> {
