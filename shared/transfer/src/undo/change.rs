@@ -67,7 +67,7 @@ impl<S: Silo, W: Watch> Undoing<'_, '_, S, W> {
                 Some(next) => after = Some(next),
                 None => return Ok(true),
             }
-            if self.watch.proceed(self.progress).await == Proceed::Stop {
+            if self.watch.proceed(self.progress, self.state).await == Proceed::Stop {
                 return Ok(false);
             }
         }

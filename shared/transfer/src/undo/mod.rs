@@ -53,12 +53,13 @@ pub struct UndoRequest {
 
 /// Watches undoing, and may stop it between two pages of rows.
 pub trait Watch: Send {
-    /// Asked before each page; what was done until then stays when it says stop.
-    fn proceed(&mut self, progress: Progress) -> impl Future<Output = Proceed> + Send;
+    /// Asked before each page; what was done until then stays when it says stop. `state` is what a run goes on from that
+    /// begins with this page.
+    fn proceed(&mut self, progress: Progress, state: &UndoState) -> impl Future<Output = Proceed> + Send;
 }
 
 impl Watch for Unwatched {
-    async fn proceed(&mut self, _: Progress) -> Proceed {
+    async fn proceed(&mut self, _: Progress, _: &UndoState) -> Proceed {
         Proceed::GoOn
     }
 }

@@ -78,9 +78,8 @@ impl<S: Silo, W: Watch> Undoing<'_, '_, S, W> {
             }
             let page = self.imported.page(model, stage, after).await.map_err(at(&model.name))?;
             let (rows, next) = page;
+            // What others wrote goes before the page itself does, which therefore comes again when it was stopped at that.
             if !self.deal_with(model, rows).await? {
-                // What others wrote goes before the page itself does, which therefore comes again.
-                self.state.cursor = Some(Cursor { model: model.name.clone(), stage, after });
                 return Ok(false);
             }
             match next {
@@ -123,11 +122,8 @@ impl<S: Silo, W: Watch> Undoing<'_, '_, S, W> {
     /// Asks whether to go on with a page, which is where the next run begins otherwise.
     async fn goes_on(&mut self, model: &Model, stage: Stage, after: Option<Pk>) -> bool {
         self.progress = self.progress_at(model, stage, after);
-        let proceeds = self.watch.proceed(self.progress).await == Proceed::GoOn;
-        if !proceeds {
-            self.state.cursor = Some(Cursor { model: model.name.clone(), stage, after });
-        }
-        proceeds
+        self.state.cursor = Some(Cursor { model: model.name.clone(), stage, after });
+        self.watch.proceed(self.progress, self.state).await == Proceed::GoOn
     }
 
     fn progress_at(&self, model: &Model, stage: Stage, after: Option<Pk>) -> Progress {

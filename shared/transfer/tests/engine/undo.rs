@@ -166,7 +166,7 @@ impl StopAt {
 }
 
 impl Watch for StopAt {
-    async fn proceed(&mut self, progress: Progress) -> Proceed {
+    async fn proceed(&mut self, progress: Progress, _: &UndoState) -> Proceed {
         assert!(progress.rows_done <= progress.rows_total, "{progress:?}");
         assert_ne!(progress.phase, Phase::Done);
         self.seen.push(progress);

@@ -39,7 +39,7 @@ fn an_import_that_failed_at_any_call_is_undone() {
 struct Looking;
 
 impl Watch for Looking {
-    async fn proceed(&mut self, progress: Progress) -> Proceed {
+    async fn proceed(&mut self, progress: Progress, _: &UndoState) -> Proceed {
         if progress.phase == Phase::Looking { Proceed::GoOn } else { Proceed::Stop }
     }
 }
