@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::ErrorCode;
 use crate::ids::{RelocationId, UserId};
-use crate::kinds::{DeletionState, Notified, Provenance, Status, Step};
+use crate::kinds::{DeletionState, Notified, Provenance, Status, Step, UndoStatus};
 use crate::progress::Progress;
 use crate::relocation::{Failure, Relocation};
 use crate::task::OrderedTask;
 use crate::transition::admin::Refused;
+use crate::undo::{Undo, UndoObstacles, UndoProgress, UndoRecord, UndoReport};
 
 /// A relocation as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,12 +57,102 @@ pub struct RelocationView {
     pub imported_user_ids: Vec<u64>,
     /// Primary keys of the organisations that were inserted, kept or overwritten.
     pub imported_org_ids: Vec<u64>,
+    /// When it ended; null while it goes on.
+    #[serde(default)]
+    pub date_ended: Option<Timestamp>,
+    /// When the owner accepted what came of it, and gave up undoing it.
+    #[serde(default)]
+    pub date_accepted: Option<Timestamp>,
+    /// How undoing it fares; null if that was never asked for.
+    #[serde(default)]
+    pub undo: Option<UndoSummary>,
     /// How far the latest task is, if it is one that takes a while and has begun.
     #[serde(default)]
     pub progress: Option<Progress>,
     /// The direct upload, in the answer that begins it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<UploadView>,
+}
+
+/// How undoing a relocation fares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UndoSummary {
+    /// Which of this relocation, from 1.
+    pub number: u32,
+    /// How it fares.
+    pub status: UndoStatus,
+    /// Whether it only foresees what would be.
+    pub dry_run: bool,
+    /// Whether what others have built on the relocation goes too.
+    pub cascade: bool,
+    /// The user who asked.
+    pub user_id: UserId,
+    /// When that was.
+    pub date_asked: Timestamp,
+    /// When it ended; null while it goes on.
+    pub date_ended: Option<Timestamp>,
+    /// Why it ended otherwise than well.
+    pub failure_reason: Option<Failure>,
+}
+
+/// Undoing a relocation, with what it came to so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UndoView {
+    /// Which relocation.
+    pub uuid: RelocationId,
+    /// How it fares.
+    pub undo: UndoSummary,
+    /// How far it is; null until it has begun, and when its files have expired.
+    pub progress: Option<UndoProgress>,
+    /// What it did, or would do if it is a rehearsal; null like the progress.
+    pub report: Option<UndoReport>,
+    /// What stands in its way; null like the progress.
+    pub obstacles: Option<UndoObstacles>,
+}
+
+impl UndoView {
+    /// Shows undoing as the record has it, and what lies among the artifacts about it.
+    #[must_use]
+    pub fn new(uuid: RelocationId, undo: Undo, record: Option<UndoRecord>) -> Self {
+        let (progress, report, obstacles) = record
+            .map(|UndoRecord { progress, report, obstacles, .. }| (progress, report, obstacles))
+            .map_or((None, None, None), |(progress, report, obstacles)| {
+                (Some(progress), Some(report), Some(obstacles))
+            });
+        Self { uuid, undo: undo.into(), progress, report, obstacles }
+    }
+}
+
+impl From<Undo> for UndoSummary {
+    fn from(undo: Undo) -> Self {
+        Self {
+            number: undo.number,
+            status: undo.status,
+            dry_run: undo.wish.dry_run,
+            cascade: undo.wish.cascade,
+            user_id: undo.asked_by,
+            date_asked: undo.date_asked,
+            date_ended: undo.date_ended,
+            failure_reason: undo.failure_reason,
+        }
+    }
+}
+
+/// The body of the call that undoes a relocation. Nothing of it has to be there.
+// What is not known is refused: a misspelt `dryRun` must not undo anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UndoRequest {
+    /// Whether to change nothing, and only to foresee what would be; false unless given.
+    pub dry_run: Option<bool>,
+    /// Whether what others have built on the relocation since goes too, as its keys say; false unless given, and then it
+    /// stands in the way.
+    pub cascade: Option<bool>,
 }
 
 /// A user.
@@ -95,7 +186,11 @@ impl RelocationView {
     /// Shows a record.
     #[must_use]
     pub fn new(relocation: Relocation, around: Surroundings) -> Self {
+        let date_ended = relocation.ended();
         Self {
+            date_ended,
+            date_accepted: relocation.date_accepted,
+            undo: relocation.undo.map(UndoSummary::from),
             date_added: relocation.date_added,
             date_updated: relocation.date_updated,
             uuid: relocation.id,
@@ -506,10 +601,12 @@ pub const fn http_status(code: ErrorCode) -> u16 {
         | C::FileTooLarge
         | C::PartsMissing
         | C::OrganizationNotActive
+        | C::NotUndoable
+        | C::NotAcceptable
         | C::SameCell
         | C::UnknownModel => 400,
         C::Unauthenticated => 401,
-        C::Forbidden | C::FeatureDisabled | C::ForbiddenSourceCell => 403,
+        C::Forbidden | C::FeatureDisabled | C::ForbiddenSourceCell | C::AlreadyAccepted => 403,
         C::NotFound | C::UnknownObject => 404,
         C::MethodNotAllowed => 405,
         C::OwnerBusy
@@ -517,6 +614,9 @@ pub const fn http_status(code: ErrorCode) -> u16 {
         | C::SizeDiffers
         | C::ChangedMeanwhile
         | C::AlreadyBeingForked
+        | C::UndoInProgress
+        | C::AlreadyUndone
+        | C::UndoWindowOver
         | C::DeletionInProgress => 409,
         C::DailyLimitReached => 429,
         _ => 500,

@@ -125,6 +125,12 @@ pub fn output(build: BuildId, kind: FileKind) -> String {
     format!("{}{}-{}.tar", folder(build.relocation, Folder::Out), kind.file_stem(), build.run)
 }
 
+/// The key of what undoing a relocation came to so far, by the number of the undoing.
+#[must_use]
+pub fn undo_report(id: RelocationId, undo: u32) -> String {
+    format!("{}undo-{undo}.json", folder(id, Folder::Out))
+}
+
 /// The key of a validation run's report: what the import of the raw data did to the sandbox, in the form of that
 /// extension.
 #[must_use]

@@ -129,6 +129,12 @@ codes! {
     UnexpectedUser, "unexpected-user", Permanent,
         "A user whom nobody asked for was imported. Support has to look at it before anyone is told.";
 
+    // Undoing.
+    UndoObstructed, "undo-obstructed", Permanent,
+        "Others have built on what was imported. Look at what stands in the way and remove it, or have staff undo it with `cascade`, so that it goes too.";
+    UndoBrokeOff, "undo-broke-off", Transient,
+        "Undoing broke off, and trying again did not help. What was undone stays undone; ask again to let it go on, or contact support.";
+
     // What people decided.
     CancelledByAdministrator, "cancelled-by-administrator", Permanent,
         "The relocation was cancelled by an administrator. Ask them why before you start again.";
@@ -240,6 +246,18 @@ codes! {
         "The organization lives in this cell already.";
     AlreadyBeingForked, "already-being-forked", Permanent,
         "The organization is being forked already. Wait for that relocation to end.";
+    NotUndoable, "not-undoable", Permanent,
+        "Only a relocation that has ended can be undone. Have this one aborted first, or let it end.";
+    UndoInProgress, "undo-in-progress", Permanent,
+        "The relocation is being undone already. Wait for that to end.";
+    AlreadyUndone, "already-undone", Permanent,
+        "The relocation was undone. There is nothing left to undo.";
+    UndoWindowOver, "undo-window-over", Permanent,
+        "Too much time has passed since the relocation ended. Staff can extend that time by the option `relocation.undo-window-days`.";
+    NotAcceptable, "not-acceptable", Permanent,
+        "Only a relocation that succeeded and was not undone can be accepted.";
+    AlreadyAccepted, "already-accepted", Permanent,
+        "You have accepted this relocation. Ask a member of staff to undo it.";
     UnknownModel, "unknown-model", Permanent,
         "There is no such model. Use a name of the catalogue, such as `sentry.organization`.";
     UnknownObject, "unknown-object", Permanent,
@@ -279,6 +297,7 @@ impl ErrorCode {
             | Self::TaskDied
             | Self::TaskOutOfOrder
             | Self::OwnerGone
+            | Self::UndoBrokeOff
             | Self::Internal
             | Self::KeyServiceUnreachable => Concern::Operator,
             _ => Concern::Customer,

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::code::ErrorCode;
 use crate::event::{Event, Recorded};
 use crate::ids::{BuildId, Generation, RelocationId, Trace, UserId, Version};
-use crate::kinds::Status;
+use crate::kinds::{Status, UndoStatus};
 use crate::message::{Answer, Visit};
 use crate::relocation::{Relocation, RelocationFile};
 use crate::task::OrderedTask;
+use crate::undo::UndoCall;
 use crate::upload::SizeClass;
 
 /// One transaction on a relocation. It fits DynamoDB's limit of 100 items as long as a task's own events
@@ -48,6 +49,17 @@ impl Commit {
             _ => Ok(()),
         })
     }
+
+    /// Whether undoing the relocation ends by this without having come to its end.
+    #[must_use]
+    pub fn undo_broke_off(&self) -> bool {
+        let is_failure = self.relocation.undo.as_ref().is_some_and(|undo| undo.status == UndoStatus::Failure);
+        is_failure
+            && self.outbox.iter().any(|entry| match &entry.dispatch {
+                Dispatch::Publish(recorded) => matches!(recorded.event, Event::UndoFailed(_)),
+                _ => false,
+            })
+    }
 }
 
 /// What to do with the lock that keeps an owner to one active relocation.
@@ -80,7 +92,7 @@ impl OutboxEntry {
     pub fn trace(&self) -> Trace {
         let generation = match &self.dispatch {
             Dispatch::Publish(Recorded { trace: Some(trace), .. }) => return *trace,
-            Dispatch::Publish(_) | Dispatch::ExpireUpload => Generation::default(),
+            Dispatch::Publish(_) | Dispatch::ExpireUpload | Dispatch::Undo(_) => Generation::default(),
             Dispatch::StartRun(run) => run.generation,
             Dispatch::StopRun(run) => run.generation,
             Dispatch::Validate(validate) => validate.generation,
@@ -102,6 +114,8 @@ pub enum Dispatch {
     StopRun(StopRun),
     /// Start a validation run.
     Validate(Validate),
+    /// Undo the relocation.
+    Undo(UndoCall),
     /// Fail the relocation if it still waits for its upload.
     ExpireUpload,
     /// Remove what the relocation keeps in buckets, unless a run later than this one needs it.
@@ -269,7 +283,21 @@ impl Draft {
         self.dispatch_at(due, Dispatch::ExpireUpload);
     }
 
-    /// The relocation ends: what it keeps in buckets goes after a while, unless it is recovered until then.
+    /// Calls for undoing the relocation.
+    pub(crate) fn call_for_undo(&mut self, undo: u32) {
+        let uuid = self.commit.relocation.id;
+        self.dispatch(Dispatch::Undo(UndoCall { uuid, undo }));
+    }
+
+    /// The relocation ends: its owner may have another one, and what it keeps in buckets goes after a while, unless it
+    /// is recovered until then.
+    pub(crate) fn end(&mut self) {
+        self.commit.lock = Lock::Release;
+        self.commit.relocation.date_ended = Some(self.now);
+        self.expire_artifacts();
+    }
+
+    /// What the relocation keeps in buckets goes after a while.
     pub(crate) fn expire_artifacts(&mut self) {
         let Relocation { generation, artifact_retention_days, .. } = self.commit.relocation;
         let kept_for = Duration::from_hours(24 * u64::from(artifact_retention_days));

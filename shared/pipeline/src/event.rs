@@ -58,6 +58,12 @@ pub enum Event {
     /// An imported user has yet to claim the account.
     #[serde(rename = "user.claim_requested")]
     ClaimRequested(ClaimRequested),
+    /// A relocation was undone.
+    #[serde(rename = "relocation.undone")]
+    Undone(Undone),
+    /// A relocation was to be undone, and was not, or not to its end.
+    #[serde(rename = "relocation.undo_failed")]
+    UndoFailed(UndoFailed),
     /// A row is about to be deleted, with all that depends on it.
     #[serde(rename = "row.deletion_started")]
     RowDeletionStarted(RowDeletionStarted),
@@ -196,6 +202,26 @@ pub struct ClaimRequested {
     pub organization_slugs: Vec<String>,
     /// When the hash was made that lets the user do so. Another hash deserves another mail.
     pub hashed_at: Timestamp,
+}
+
+/// Data of `relocation.undone`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Undone {
+    /// Who asked for it.
+    pub asked_by: UserId,
+    /// Whether what others had built on it went, too.
+    pub cascade: bool,
+}
+
+/// Data of `relocation.undo_failed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UndoFailed {
+    /// Who asked for it.
+    pub asked_by: UserId,
+    /// Why.
+    pub code: ErrorCode,
 }
 
 /// Data of `row.deletion_started`. It is told before the first row goes.

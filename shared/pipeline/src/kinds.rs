@@ -206,6 +206,21 @@ named! {
 }
 
 named! {
+    /// How undoing a relocation fares.
+    UndoStatus, "status of undoing",
+    {
+        /// Under way.
+        InProgress = 0, "IN_PROGRESS";
+        /// Others have built on what would go, and nothing was changed for it.
+        Refused = 1, "REFUSED";
+        /// It broke off; what was undone stays undone, and asking again goes on.
+        Failure = 2, "FAILURE";
+        /// Everything is undone; of a rehearsal, everything was looked at and nothing stands in the way.
+        Success = 3, "SUCCESS";
+    }
+}
+
+named! {
     /// How a scheduled deletion stands.
     DeletionState, "state of a deletion",
     {

@@ -5,6 +5,7 @@
 //! - what is said: [`message`] to and by the state machine, [`event`] on the bus, [`api`] over HTTP, [`code`]
 //!   for every error
 //! - rules of their own: [`slug`], [`upload`], [`artifact`]
+//! - what may follow its end: [`undo`](mod@undo)
 //! - what is needed: [`port`], with adapters for tests in `memory` and the store's suite in `contract`
 //!
 //! There is no clock, no randomness and no SDK in here: time and ids come in as arguments or through ports.
@@ -30,5 +31,6 @@ mod schema;
 pub mod slug;
 pub mod task;
 pub mod transition;
+pub mod undo;
 pub mod upload;
 pub mod validation;

@@ -77,6 +77,8 @@ options! {
         "How many relocations with a small file customers may begin within 24 hours, all together.";
     Enabled, "relocation.enabled", Switch, "false",
         "Whether customers may relocate: `true` or `false`. Staff always may.";
+    UndoWindowDays, "relocation.undo-window-days", Count, "14",
+        "How many days after its end a relocation may be undone.";
 }
 
 impl KnownOption {
@@ -106,6 +108,16 @@ impl KnownOption {
     pub async fn is_on(self, options: &impl Options) -> Result<bool, PortError> {
         let text = options.option(self.name()).await?;
         Ok(text.as_deref().unwrap_or(self.default_text()).trim().eq_ignore_ascii_case("true"))
+    }
+
+    /// The number that a count is. One that was never set, or makes no sense, is what it is by default.
+    ///
+    /// # Errors
+    /// The options could not be read.
+    pub async fn count(self, options: &impl Options) -> Result<u64, PortError> {
+        let text = options.option(self.name()).await?;
+        let count = text.and_then(|text| text.trim().parse().ok());
+        Ok(count.or_else(|| self.default_text().parse().ok()).unwrap_or_default())
     }
 
     /// Whether it may have this text.

@@ -346,6 +346,8 @@ pub enum Queue {
     Cascade,
     /// Rows to delete.
     Deletion,
+    /// Relocations to undo.
+    Undo,
 }
 
 /// Sends messages.

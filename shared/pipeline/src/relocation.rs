@@ -7,6 +7,7 @@ use crate::code::ErrorCode;
 use crate::ids::{Generation, RelocationId, Trace, UserId, Version};
 use crate::kinds::{FileKind, Notified, Provenance, Status, Step};
 use crate::task::OrderedTask;
+use crate::undo::Undo;
 use crate::validation::Validation;
 
 /// A relocation as it is stored. Only the functions of [`crate::transition`] change it.
@@ -47,6 +48,12 @@ pub struct Relocation {
     pub date_added: Timestamp,
     /// When it last changed.
     pub date_updated: Timestamp,
+    /// When it ended; none while it goes on. Records that ended before this was kept have none, and last changed then.
+    #[serde(default)]
+    pub date_ended: Option<Timestamp>,
+    /// When the owner accepted what came of it, and gave up undoing it.
+    #[serde(default)]
+    pub date_accepted: Option<Timestamp>,
     /// How many days after its end its files are kept, as it was when the relocation was asked for.
     pub artifact_retention_days: u32,
 
@@ -56,6 +63,9 @@ pub struct Relocation {
     pub promo_code: Option<String>,
     /// The organisation that is copied from another cell.
     pub fork: Option<Fork>,
+    /// That it is undone, or was to be; the latest that was asked for.
+    #[serde(default)]
+    pub undo: Option<Undo>,
 
     /// The current run; 0 before the first.
     pub generation: Generation,
@@ -73,6 +83,12 @@ impl Relocation {
     #[must_use]
     pub fn trace(&self) -> Trace {
         Trace::new(self.id, self.generation)
+    }
+
+    /// When it ended; none while it goes on.
+    #[must_use]
+    pub fn ended(&self) -> Option<Timestamp> {
+        (!self.status.is_active()).then(|| self.date_ended.unwrap_or(self.date_updated))
     }
 
     /// Whether a run of this generation may still change anything.

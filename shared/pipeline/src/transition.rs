@@ -7,12 +7,14 @@
 //! - [`lifecycle`]: it is asked for, its upload arrives, a reply from another cell arrives.
 //! - [`validation`](mod@validation): a validation run reports its end.
 //! - [`admin`]: what people may do to it.
+//! - [`undo`]: it is undone, or accepted.
 
 pub mod admin;
 mod fail;
 mod finish;
 pub mod lifecycle;
 mod start;
+pub mod undo;
 pub mod validation;
 
 pub use fail::fail;

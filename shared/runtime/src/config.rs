@@ -61,6 +61,8 @@ variables! {
     OUTBOX_SWEEP_AGE_SECONDS;
     /// How long indexes take to show every row, in seconds; only where keys are reconciled.
     INDEX_SETTLING_SECONDS;
+    /// How long after a relocation's end nothing of it is undone yet, in seconds; only where relocations are undone.
+    UNDO_QUIET_SECONDS;
     /// The wait before a deletion or a cascade goes on that has more to do, in seconds.
     DELETION_AGAIN_SECONDS;
     /// The wait before a deletion is tried again that failed, in seconds.
@@ -86,6 +88,7 @@ pub fn queue_variable(queue: Queue) -> String {
         Queue::Mail => "QUEUE_MAIL".to_owned(),
         Queue::Cascade => "QUEUE_CASCADE".to_owned(),
         Queue::Deletion => "QUEUE_DELETION".to_owned(),
+        Queue::Undo => "QUEUE_UNDO".to_owned(),
     }
 }
 
@@ -182,6 +185,8 @@ pub struct Waits {
     pub option_cache: Duration,
     /// How long indexes take to show every row (DESIGN §4).
     pub index_settling: Duration,
+    /// How long after a relocation's end nothing of it is undone yet: by then whatever was under way has written its last.
+    pub undo_quiet: Duration,
     /// Before a deletion or a cascade goes on that has more to do (SPEC §10).
     pub deletion_again: Duration,
     /// Before a deletion is tried again that failed (SPEC §10).
@@ -199,6 +204,8 @@ impl Default for Waits {
             outbox_sweep_age: Duration::from_mins(1),
             option_cache: Duration::from_secs(5),
             index_settling: Duration::from_mins(1),
+            // Twice as long as a function may run.
+            undo_quiet: Duration::from_mins(10),
             deletion_again: Duration::from_secs(15),
             deletion_retry: Duration::from_mins(5),
         }
@@ -239,7 +246,7 @@ impl Config {
 /// Every queue there is.
 pub fn queues() -> impl Iterator<Item = Queue> {
     let tasks = OrderedTask::ALL.iter().copied().map(Queue::Task);
-    tasks.chain([Queue::Validation, Queue::Mail, Queue::Cascade, Queue::Deletion])
+    tasks.chain([Queue::Validation, Queue::Mail, Queue::Cascade, Queue::Deletion, Queue::Undo])
 }
 
 struct Env(BTreeMap<String, String>);
@@ -274,6 +281,7 @@ impl Env {
             outbox_sweep_age: self.wait(name::OUTBOX_SWEEP_AGE_SECONDS, default.outbox_sweep_age)?,
             option_cache: self.wait(name::OPTION_CACHE_SECONDS, default.option_cache)?,
             index_settling: self.wait(name::INDEX_SETTLING_SECONDS, default.index_settling)?,
+            undo_quiet: self.wait(name::UNDO_QUIET_SECONDS, default.undo_quiet)?,
             deletion_again: self.wait(name::DELETION_AGAIN_SECONDS, default.deletion_again)?,
             deletion_retry: self.wait(name::DELETION_RETRY_SECONDS, default.deletion_retry)?,
         })

@@ -65,6 +65,8 @@ metrics! {
     RelocationsRefused, "Count";
     /// Relocations that an administrator cancelled or aborted.
     RelocationsStopped, "Count";
+    /// What was given up, and waits for an operator: scheduled deletions, the undoing of relocations.
+    GivenUp, "Count";
     /// Above which id a pass over a key across silos looked.
     CascadeLowBound, "None";
     /// How many ids may lie ahead of its watermark.
@@ -108,6 +110,9 @@ pub fn committed(commit: &Commit) {
     {
         task_failed(visit.task.name());
     }
+    if commit.undo_broke_off() {
+        given_up("undo-relocation");
+    }
     let Some(end) = commit.end() else { return };
     info!(
         relocation = %relocation.id,
@@ -122,6 +127,11 @@ pub fn committed(commit: &Commit) {
         Err(Concern::Administrator) => Metric::RelocationsStopped,
     };
     emit(None, metric, 1.0);
+}
+
+/// A function has given something up that waits for an operator now.
+pub fn given_up(function: &str) {
+    emit(Some(function), Metric::GivenUp, 1.0);
 }
 
 /// A pass over a model's key across silos has looked above an id, with so many ids left ahead of it (SPEC §10).

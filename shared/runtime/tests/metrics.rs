@@ -17,7 +17,8 @@ use pipeline::message::{TaskMessage, TaskToken};
 use pipeline::port::Clock;
 use pipeline::relocation::Relocation;
 use pipeline::task::OrderedTask;
-use pipeline::transition::{Cause, Finished, Outcome, Start, admin, fail, finish, start};
+use pipeline::transition::{Cause, Finished, Outcome, Start, admin, fail, finish, start, undo};
+use pipeline::undo::{CameTo, UndoCall, Wish};
 use rstest::rstest;
 use runtime::{metrics, telemetry};
 use serde_json::json;
@@ -150,4 +151,30 @@ async fn a_cancelled_relocation_has_no_failed_task() {
     let log = Log::new();
     metrics::committed(&commit);
     assert_eq!(log.figures(), [("RelocationsStopped".to_owned(), None, 1.0)]);
+}
+
+/// What staff see for themselves, a rehearsal and a refusal, calls no operator.
+#[rstest]
+#[case::broke_off(false, CameTo::BrokeOff(ErrorCode::UndoBrokeOff.into()), true)]
+#[case::rehearsal_broke_off(true, CameTo::BrokeOff(ErrorCode::UndoBrokeOff.into()), false)]
+#[case::refused(false, CameTo::Obstructed(ErrorCode::UndoObstructed.into()), false)]
+#[case::done(false, CameTo::Done, false)]
+#[tokio::test]
+async fn undoing_that_broke_off_calls_an_operator(
+    #[case] dry_run: bool,
+    #[case] came_to: CameTo,
+    #[case] is_counted: bool,
+) {
+    let stage = Stage::at(OrderedTask::Importing).await;
+    stage.abort().await;
+    let now = stage.clock.now();
+    let wish = Wish { cascade: false, dry_run };
+    let asked = undo::ask(&stage.relocation().await, wish, Duration::MAX, OWNER, now).unwrap();
+    let call = UndoCall { uuid: stage.id, undo: 1 };
+    let ended = undo::end(&asked.relocation, call, came_to, now).unwrap();
+    let log = Log::new();
+    metrics::committed(&asked);
+    metrics::committed(&ended);
+    let counted = ("GivenUp".to_owned(), Some("undo-relocation".to_owned()), 1.0);
+    assert_eq!(log.figures(), Vec::from_iter(is_counted.then_some(counted)));
 }

@@ -15,6 +15,7 @@ use pipeline::message::{Answer, TaskMessage, TaskToken, Verdict};
 use pipeline::port::{Clock, CommitRelocations, ReadRelocations};
 use pipeline::relocation::{Failure, Fork, Place, Relocation, RelocationFile};
 use pipeline::task::OrderedTask;
+use pipeline::transition::admin::abort;
 use pipeline::transition::lifecycle::{NewRelocation, Source, create, upload_completed};
 use pipeline::transition::{Changes, Finished, Start, ValidationChange, finish, start};
 use runtime::config::Waits;
@@ -220,6 +221,21 @@ impl Stage {
         };
         let now = self.clock.now();
         self.ports.store.commit(create(new, Actor::User(OWNER), now)).await.unwrap();
+    }
+
+    /// Lets the task and those that follow begin and end without their bodies, so that the relocation succeeds.
+    pub async fn succeed(&self) {
+        for task in OrderedTask::ALL.iter().skip_while(|task| **task < self.task) {
+            self.pass(*task, &Setup::default()).await;
+        }
+        self.faults.reset();
+    }
+
+    /// Lets staff abort the relocation, so that it fails.
+    pub async fn abort(&self) {
+        let aborted = abort(&self.relocation().await, Actor::User(OWNER), self.clock.now()).unwrap();
+        self.ports.store.commit(aborted).await.unwrap();
+        self.faults.reset();
     }
 
     /// Lets a task begin and end without its body.

@@ -9,9 +9,10 @@ use crate::code::ErrorCode;
 use crate::commit::{Actor, Commit, Draft, Lock};
 use crate::event::{Event, Resumed};
 use crate::ids::{RelocationId, UserId};
-use crate::kinds::{Status, Step};
+use crate::kinds::{Status, Step, UndoStatus};
 use crate::relocation::{Relocation, RelocationFile};
 use crate::task::OrderedTask;
+use crate::undo::Undo;
 
 /// A request that the record does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,8 +129,8 @@ pub fn unpause(
 /// the file is still there is checked by the caller.
 ///
 /// # Errors
-/// The relocation has not failed; no task was started; the latest task judges a validation run that is over;
-/// nothing can be scheduled at that step.
+/// The relocation has not failed; it is being undone, or was in part; no task was started; the latest task judges a validation run
+/// that is over; nothing can be scheduled at that step.
 pub fn recover(
     relocation: &Relocation,
     until_step: Option<Step>,
@@ -139,6 +140,10 @@ pub fn recover(
     if relocation.status != Status::Failure {
         return Err(ErrorCode::NotFailed.into());
     }
+    // Its rows are partly gone, or may go any moment.
+    if relocation.undo.as_ref().is_some_and(Undo::holds_relocation) {
+        return Err(ErrorCode::NotRecoverable.into());
+    }
     let task = relocation.latest_task.ok_or(ErrorCode::NotRecoverable)?;
     if matches!(task, OrderedTask::ValidatingPoll | OrderedTask::ValidatingComplete) {
         return Err(ErrorCode::NotRecoverable.into());
@@ -147,6 +152,7 @@ pub fn recover(
     let mut draft = draft(relocation, by, "recover", Some(task.to_string()), now);
     let after = draft.relocation();
     after.failure_reason = None;
+    after.date_ended = None;
     after.scheduled_pause_at_step = until_step;
     after.latest_task_attempts = after.latest_task_attempts.saturating_sub(1);
     draft.commit().lock = Lock::Take;
@@ -158,7 +164,7 @@ pub fn recover(
 /// made of its file. It asks no other cell for anything, and its files are kept as long as those of the first.
 ///
 /// # Errors
-/// The relocation has not failed.
+/// The relocation has not failed, or is being undone: what it holds still would be taken from the new one.
 pub fn retry(
     relocation: &Relocation,
     id: RelocationId,
@@ -168,6 +174,9 @@ pub fn retry(
 ) -> Result<NewRelocation, Refused> {
     if relocation.status != Status::Failure {
         return Err(ErrorCode::NotFailed.into());
+    }
+    if relocation.undo.as_ref().is_some_and(|undo| undo.status == UndoStatus::InProgress) {
+        return Err(ErrorCode::UndoInProgress.into());
     }
     Ok(NewRelocation {
         id,

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::Cause;
-use crate::commit::{Commit, Draft, Lock};
+use crate::commit::{Commit, Draft};
 use crate::event::{Event, Failed};
 use crate::kinds::{Notified, Status};
 use crate::message::Answer;
@@ -34,9 +34,8 @@ pub(super) fn apply(draft: &mut Draft, failure: Failure, cause: &Cause) {
     }
     let event =
         Failed { code, step: relocation.step, task: relocation.latest_task, mailed: code.is_mailed() };
-    draft.commit().lock = Lock::Release;
     draft.publish(Event::Failed(event));
-    draft.expire_artifacts();
+    draft.end();
     match cause {
         Cause::Visit(visit) => draft.outcome(*visit, Answer::failed(visit.turn, code)),
         Cause::Pipeline(_) => draft.stop_run(),

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::{Cause, fail};
-use crate::commit::{Commit, Draft, Lock};
+use crate::commit::{Commit, Draft};
 use crate::event::{Event, Started, Succeeded, ValidationFinished};
 use crate::ids::BuildId;
 use crate::kinds::{Notified, Status, ValidationStatus};
@@ -134,8 +134,7 @@ fn next(draft: &mut Draft, message: &TaskMessage) -> Answer {
     let next = message.task.next();
     if next.is_none() {
         draft.relocation().status = Status::Success;
-        draft.commit().lock = Lock::Release;
-        draft.expire_artifacts();
+        draft.end();
     }
     Answer::next(message.turn, next)
 }

@@ -7,7 +7,7 @@ use pipeline::code::ErrorCode;
 use pipeline::event::{
     ClaimRequested, Created, Envelope, Event, Failed, Forked, OrganizationImported, Paused,
     PromotionRequested, Recorded, Relocated, Resumed, RowDeleted, RowDeletionStarted, Started, StepEntered,
-    Succeeded, ValidationFinished,
+    Succeeded, UndoFailed, Undone, ValidationFinished,
 };
 use pipeline::ids::{BuildId, Generation, Trace, UserId};
 use pipeline::kinds::{Provenance, Step, ValidationStatus};
@@ -63,6 +63,8 @@ fn samples() -> Vec<Event> {
             owner_id: user,
         }),
         Event::ClaimRequested(ClaimRequested { user_id: user, organization_slugs: slugs, hashed_at: now() }),
+        Event::Undone(Undone { asked_by: user, cascade: true }),
+        Event::UndoFailed(UndoFailed { asked_by: user, code: ErrorCode::UndoObstructed }),
         Event::RowDeletionStarted(RowDeletionStarted {
             silo: "control".to_owned(),
             model: "sentry.user".to_owned(),

@@ -18,3 +18,4 @@ mod properties;
 mod protocol;
 mod rules;
 mod store_contract;
+mod undo;

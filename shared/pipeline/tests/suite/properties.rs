@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pipeline::code::ErrorCode;
 use pipeline::commit::{Commit, Dispatch};
 use pipeline::ids::{BuildId, Generation, Turn};
-use pipeline::kinds::{Status, Step, ValidationStatus};
+use pipeline::kinds::{Status, Step, UndoStatus, ValidationStatus};
 use pipeline::memory::MemoryRelocations;
 use pipeline::message::{Answer, TaskMessage, TaskToken, Verdict, Visit};
 use pipeline::port::{CommitError, CommitRelocations, ReadRelocations};
@@ -18,11 +18,15 @@ use pipeline::relocation::Relocation;
 use pipeline::task::OrderedTask;
 use pipeline::transition::lifecycle::{Source, create, upload_completed, upload_expired};
 use pipeline::transition::{
-    Cause, Changes, Finished, Outcome, Start, ValidationChange, admin, fail, finish, start, validation,
+    Cause, Changes, Finished, Outcome, Start, ValidationChange, admin, fail, finish, start, undo, validation,
 };
+use pipeline::undo::{CameTo, Undo, UndoCall, Wish};
 use proptest::prelude::*;
 
 use crate::common::{OWNER, STAFF, id, new_relocation, now, raw_file};
+
+/// How long after its end a relocation may be undone: an hour, which is sixty things that happen.
+const WINDOW: Duration = Duration::from_hours(1);
 
 /// Something that happens. Numbers choose among what is there.
 #[derive(Clone, Debug)]
@@ -56,10 +60,26 @@ enum Deed {
     DeadLetter,
     ValidationEnds,
     ValidationBreaksOff,
+    Accept,
+    Undo(Wish),
+    UndoBegins,
+    UndoEnds(CameTo),
 }
 
 fn step() -> impl Strategy<Value = Option<Step>> {
     proptest::option::of(proptest::sample::select(Step::ALL))
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    (any::<bool>(), any::<bool>()).prop_map(|(cascade, dry_run)| Wish { cascade, dry_run })
+}
+
+fn came_to() -> impl Strategy<Value = CameTo> {
+    prop_oneof![
+        Just(CameTo::Done),
+        Just(CameTo::Obstructed(ErrorCode::UndoObstructed.into())),
+        Just(CameTo::BrokeOff(ErrorCode::UndoBrokeOff.into())),
+    ]
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -75,6 +95,10 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::DeadLetter),
         4 => Just(Deed::ValidationEnds),
         2 => Just(Deed::ValidationBreaksOff),
+        1 => Just(Deed::Accept),
+        3 => wish().prop_map(Deed::Undo),
+        2 => Just(Deed::UndoBegins),
+        3 => came_to().prop_map(Deed::UndoEnds),
     ]
 }
 
@@ -201,6 +225,16 @@ impl World {
             }
             Deed::ValidationEnds => validation::ended(&relocation, build?, now),
             Deed::ValidationBreaksOff => validation::broke_off(&relocation, build?, now),
+            Deed::Accept => undo::accept(&relocation, STAFF, now).ok().flatten(),
+            Deed::Undo(wish) => undo::ask(&relocation, wish, WINDOW, OWNER, now).ok(),
+            Deed::UndoBegins => {
+                let undo = relocation.undo.as_ref().filter(|undo| !undo.wish.dry_run)?.number;
+                undo::begin(&relocation, UndoCall { uuid: id(), undo }, now)
+            }
+            Deed::UndoEnds(ref came_to) => {
+                let undo = relocation.undo.as_ref()?.number;
+                undo::end(&relocation, UndoCall { uuid: id(), undo }, came_to.clone(), now)
+            }
         }
     }
 
@@ -335,7 +369,10 @@ fn assert_sound(relocation: &Relocation) {
 /// What holds of every change.
 fn assert_follows(before: &Relocation, commit: &Commit) {
     let after = &commit.relocation;
-    assert_ne!(before.status, Status::Success, "nothing happens after success");
+    if before.status == Status::Success {
+        assert_eq!(undone_and_accepted(before, after), *after, "after success nothing happens but undoing");
+    }
+    assert_undoing_follows(before, commit);
     assert!(after.step >= before.step, "the step never falls");
     if before.status == Status::Failure && after.status == Status::Failure {
         assert_eq!(after.failure_reason, before.failure_reason, "the first reason stays");
@@ -346,7 +383,11 @@ fn assert_follows(before: &Relocation, commit: &Commit) {
     let retention = Duration::from_hours(24 * u64::from(after.artifact_retention_days));
     let due = commit.outbox.iter().filter(|entry| matches!(entry.dispatch, Dispatch::ExpireArtifacts(_)));
     let due: Vec<_> = due.map(|entry| (entry.dispatch.clone(), entry.time)).collect();
+    let is_undoing = |relocation: &Relocation| {
+        relocation.undo.as_ref().is_some_and(|undo| undo.status == UndoStatus::InProgress)
+    };
     let ends = before.status.is_active() && !after.status.is_active();
+    let ends = ends || (is_undoing(before) && !is_undoing(after));
     let expected =
         ends.then(|| (Dispatch::ExpireArtifacts(after.generation), after.date_updated + retention));
     assert_eq!(due, Vec::from_iter(expected), "what ends expires, and nothing else does");
@@ -359,6 +400,50 @@ fn assert_follows(before: &Relocation, commit: &Commit) {
             == before.latest_task.map_or(OrderedTask::ALL.first().copied(), OrderedTask::next)
         || order == (Some(OrderedTask::ValidatingPoll), Some(OrderedTask::ValidatingStart));
     assert!(follows, "tasks come in order: {order:?}");
+}
+
+/// What was, with what undoing and accepting alone may change as it is now.
+fn undone_and_accepted(before: &Relocation, after: &Relocation) -> Relocation {
+    Relocation {
+        undo: after.undo.clone(),
+        date_accepted: after.date_accepted,
+        date_updated: after.date_updated,
+        version: after.version,
+        sequence: after.sequence,
+        ..before.clone()
+    }
+}
+
+/// What holds of undoing, whatever else happens.
+fn assert_undoing_follows(before: &Relocation, commit: &Commit) {
+    let after = &commit.relocation;
+    assert_eq!(after.date_ended.is_some(), !after.status.is_active(), "what has ended knows when");
+    if before.undo.as_ref().is_some_and(Undo::holds_relocation) {
+        assert!(!after.status.is_active(), "what is being undone, or was in part, never goes on");
+        assert_eq!(after.date_accepted, before.date_accepted, "nor is it accepted");
+    }
+    if before.undo.as_ref().is_some_and(|undo| undo.began) {
+        let undo = after.undo.as_ref().unwrap();
+        assert!(undo.began, "that rows may have changed is not forgotten");
+        assert_ne!(undo.status, UndoStatus::Refused, "nor denied");
+    }
+    if before.undo.as_ref().is_some_and(Undo::is_done) {
+        assert_eq!(after.undo, before.undo, "nothing is undone twice");
+    }
+    if before.date_accepted.is_some() {
+        assert_eq!(after.date_accepted, before.date_accepted, "what is accepted stays so");
+    }
+    let (was, is) = (before.undo.as_ref(), after.undo.as_ref());
+    let number = |undo: Option<&Undo>| undo.map_or(0, |undo| undo.number);
+    let calls: Vec<_> = commit.outbox.iter().filter(|e| matches!(e.dispatch, Dispatch::Undo(_))).collect();
+    let is_new = number(is) == number(was) + 1;
+    assert!(is_new || number(is) == number(was), "one after the other");
+    assert!(calls.len() <= 1 && (!is_new || calls.len() == 1), "each new one is called for");
+    if let [call] = calls.as_slice() {
+        assert_eq!(call.dispatch, Dispatch::Undo(UndoCall { uuid: id(), undo: number(is) }));
+        let goes_on = was.is_some_and(|undo| undo.status == UndoStatus::InProgress);
+        assert_eq!(goes_on, !is_new, "one at a time");
+    }
 }
 
 proptest! {
