@@ -1,10 +1,11 @@
 //! Which mails an event asks for, and what stands in them.
 
 use directory::{User, claims, inserted, roles, several, users};
-use mail::{ClaimAccount, Failed, Plain, Rendered, Started, Succeeded, claim_link};
+use mail::{ClaimAccount, Failed, Plain, Rendered, Started, Succeeded, UndoFailed, Undone, claim_link};
+use pipeline::code::ErrorCode;
 use pipeline::event::{self, ClaimRequested, Event};
 use pipeline::ids::UserId;
-use pipeline::relocation::Relocation;
+use pipeline::relocation::{Failure, Relocation};
 use serde_json::Value;
 use silo::{Pk, Silo};
 
@@ -26,20 +27,24 @@ enum Content {
     Started(event::Started),
     Failed(event::Failed),
     Succeeded,
+    Undone(event::Undone),
+    UndoFailed(event::UndoFailed),
     Claim(ClaimRequested),
 }
 
 impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
     /// The mails that an event asks for; none for an event that is not told by mail.
     ///
-    /// A relocation may fail again after it was recovered, which is told again: such a mail is named after its
-    /// event. A claim whose hash was renewed has another link: its mail is named after the hash. All others are
+    /// A relocation may fail again after it was recovered, and undoing it after it was asked for again, which is told
+    /// again: such a mail is named after its event. A claim whose hash was renewed has another link: its mail is named after the hash. All others are
     /// sent once in a relocation's life.
     pub(crate) fn letters(&self, relocation: &Relocation, event: Event, sequence: u64) -> Vec<Letter> {
         let (kind, content) = match event {
             Event::Started(started) => ("started".to_owned(), Content::Started(started)),
             Event::Failed(failed) if failed.mailed => (format!("failed-{sequence}"), Content::Failed(failed)),
             Event::Succeeded(_) => ("succeeded".to_owned(), Content::Succeeded),
+            Event::Undone(undone) => ("undone".to_owned(), Content::Undone(undone)),
+            Event::UndoFailed(failed) => (format!("undo-failed-{sequence}"), Content::UndoFailed(failed)),
             Event::ClaimRequested(claim) => {
                 let ClaimRequested { user_id: to, hashed_at, .. } = claim;
                 let key = format!("claim-{}#{to}", hashed_at.as_millisecond());
@@ -67,8 +72,8 @@ impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
                 Started { relocation: id, organizations, users: *users }.render()?
             }
             Content::Failed(failed) => {
-                let (code, detail) = (failed.code.to_string(), Plain::new(&reason(relocation, failed)));
-                Failed { relocation: id, organizations, code, detail }.render()?
+                let detail = said(relocation.failure_reason.as_ref(), failed.code);
+                Failed { relocation: id, organizations, code: failed.code.to_string(), detail }.render()?
             }
             Content::Succeeded => {
                 let owner = users(self.control.as_ref(), &[relocation.owner]).await?.pop().flatten();
@@ -78,6 +83,15 @@ impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
                 let was_suffixed = |from: &str, to: &str| roles.wanted_slugs([from.to_owned()]).covers(to);
                 let organizations = moved(&relocation.want_org_slugs, here, was_suffixed);
                 Succeeded { relocation: id, owner, organizations }.render()?
+            }
+            Content::Undone(undone) => {
+                Undone { relocation: id, organizations, cascade: undone.cascade }.render()?
+            }
+            Content::UndoFailed(failed) => {
+                let undo = relocation.undo.as_ref().and_then(|undo| undo.failure_reason.as_ref());
+                let detail = said(undo, failed.code);
+                UndoFailed { relocation: id, organizations, code: failed.code.to_string(), detail }
+                    .render()?
             }
             Content::Claim(claim) => return self.claim(claim, reader).await,
         };
@@ -110,11 +124,10 @@ impl<R, S: Silo, M, Q> MailSender<R, S, M, Q> {
     }
 }
 
-/// Why the relocation failed, in the record's words. They may be gone, or be another failure's, when it was
-/// recovered since.
-fn reason(relocation: &Relocation, failed: &event::Failed) -> String {
-    let recorded = relocation.failure_reason.as_ref().filter(|reason| reason.code == failed.code);
-    recorded.map_or_else(|| failed.code.sentence().to_owned(), |reason| reason.detail.clone())
+/// Why something failed, in the record's words. They may be gone, or be another failure's, when it was tried again since.
+fn said(recorded: Option<&Failure>, code: ErrorCode) -> Plain {
+    let recorded = recorded.filter(|reason| reason.code == code);
+    Plain::new(recorded.map_or_else(|| code.sentence(), |reason| &reason.detail))
 }
 
 fn plain(names: &[String]) -> Vec<Plain> {

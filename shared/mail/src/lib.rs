@@ -64,6 +64,30 @@ pub struct Succeeded {
     pub organizations: Vec<Moved>,
 }
 
+/// To owner and creator: what the relocation brought is gone again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The relocation.
+    pub relocation: String,
+    /// The organisations asked for.
+    pub organizations: Vec<Plain>,
+    /// Whether what others had built on them went, too.
+    pub cascade: bool,
+}
+
+/// To owner and creator: the relocation was to be undone, and was not, or not to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndoFailed {
+    /// The relocation.
+    pub relocation: String,
+    /// The organisations asked for.
+    pub organizations: Vec<Plain>,
+    /// The stable code of the reason.
+    pub code: String,
+    /// What happened and what to do, in sentences.
+    pub detail: Plain,
+}
+
 /// An imported organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
@@ -134,6 +158,12 @@ mail!(Failed, "failed", "failed.txt", "failed.html", |mail| {
 mail!(Succeeded, "succeeded", "succeeded.txt", "succeeded.html", |mail| {
     let here: Vec<_> = mail.organizations.iter().map(|moved| moved.to.clone()).collect();
     format!("Your relocation of {} is complete", names(&here))
+});
+mail!(Undone, "undone", "undone.txt", "undone.html", |mail| {
+    format!("Your relocation of {} was undone", names(&mail.organizations))
+});
+mail!(UndoFailed, "undo-failed", "undo-failed.txt", "undo-failed.html", |mail| {
+    format!("Your relocation of {} could not be undone", names(&mail.organizations))
 });
 mail!(ClaimAccount, "claim-account", "claim-account.txt", "claim-account.html", |mail| {
     format!("Claim your account in {}", names(&mail.organizations))

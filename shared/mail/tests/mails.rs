@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use mail::{ClaimAccount, Failed, Moved, Plain, Rendered, Started, Succeeded, claim_link};
+use mail::{
+    ClaimAccount, Failed, Moved, Plain, Rendered, Started, Succeeded, UndoFailed, Undone, claim_link,
+};
 use rstest::rstest;
 
 const RELOCATION: &str = "5d3c8e4a-4b0f-4d7e-9a57-0f6f3c2b1a90";
@@ -34,6 +36,21 @@ fn succeeded(organizations: &[(&str, &str)]) -> Rendered {
     Succeeded { relocation: RELOCATION.to_owned(), owner, organizations }.render().unwrap()
 }
 
+fn undone(organizations: &[&str], cascade: bool) -> Rendered {
+    let organizations = plain(organizations);
+    Undone { relocation: RELOCATION.to_owned(), organizations, cascade }.render().unwrap()
+}
+
+fn undo_failed(organizations: &[&str], detail: &str) -> Rendered {
+    let failed = UndoFailed {
+        relocation: RELOCATION.to_owned(),
+        organizations: plain(organizations),
+        code: "undo-obstructed".to_owned(),
+        detail: Plain::new(detail),
+    };
+    failed.render().unwrap()
+}
+
 fn claim(username: &str, organizations: &[&str]) -> Rendered {
     let claim = ClaimAccount {
         username: Plain::new(username),
@@ -51,6 +68,8 @@ fn shown(mail: &Rendered) -> String {
 fn what_people_read() {
     insta::assert_snapshot!("started", shown(&started(&["acme", "beta-labs"], 17)));
     insta::assert_snapshot!("failed", shown(&failed(&["acme"], "The export holds no users. Export again.")));
+    insta::assert_snapshot!("undone", shown(&undone(&["acme", "beta-labs"], true)));
+    insta::assert_snapshot!("undo-failed", shown(&undo_failed(&["acme"], "Others have built on it.")));
     let organizations = [("acme", "acme"), ("beta", "beta-x7")];
     insta::assert_snapshot!("succeeded", shown(&succeeded(&organizations)));
     insta::assert_snapshot!("claim-account", shown(&claim("ada@example.com", &["acme"])));
