@@ -61,6 +61,11 @@ impl Caller {
         Err(Refusal::new(ErrorCode::Forbidden, detail))
     }
 
+    /// Lets the owner of a relocation pass.
+    pub(crate) fn require_owner(&self, relocation: &Relocation) -> Result<(), Refusal> {
+        if self.id == relocation.owner { Ok(()) } else { Err(ErrorCode::Forbidden.into()) }
+    }
+
     /// Lets staff pass, and whoever owns a relocation or asked for it.
     pub(crate) fn require_own(&self, relocation: &Relocation) -> Result<(), Refusal> {
         let is_own = [relocation.owner, relocation.creator].contains(&self.id);

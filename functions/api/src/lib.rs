@@ -33,7 +33,7 @@ pub use world::{Api, World};
 const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 
 /// The API's addresses, without a slash at their end.
-fn routes<W: World>() -> [(String, MethodRouter<Arc<Api<W>>>); 20] {
+fn routes<W: World>() -> [(String, MethodRouter<Arc<Api<W>>>); 22] {
     let relocation = "/api/0/relocations/{uuid}";
     [
         ("/api/0/relocations".to_owned(), get(calls::list::list::<W>).post(calls::create::create::<W>)),
@@ -47,6 +47,8 @@ fn routes<W: World>() -> [(String, MethodRouter<Arc<Api<W>>>); 20] {
         (format!("{relocation}/abort"), put(calls::steer::abort::<W>)),
         (format!("{relocation}/recover"), put(calls::steer::recover::<W>)),
         (format!("{relocation}/retry"), post(calls::retry::retry::<W>)),
+        (format!("{relocation}/undo"), get(calls::undo::show::<W>).post(calls::undo::ask::<W>)),
+        (format!("{relocation}/accept"), post(calls::undo::accept::<W>)),
         (format!("{relocation}/upload"), get(calls::upload::show::<W>).delete(calls::upload::abandon::<W>)),
         (format!("{relocation}/upload/complete"), post(calls::upload::complete::<W>)),
         ("/api/0/relocation-options".to_owned(), get(calls::options::list::<W>)),

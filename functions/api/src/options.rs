@@ -1,5 +1,7 @@
 //! The options that the API looks at (SPEC §6, Options).
 
+use std::time::Duration;
+
 use pipeline::kinds::{Provenance, Step};
 use pipeline::option::KnownOption;
 use pipeline::port::{Options, PortError};
@@ -10,10 +12,15 @@ pub(crate) async fn is_enabled(options: &impl Options) -> Result<bool, PortError
     KnownOption::Enabled.is_on(options).await
 }
 
-/// How many relocations of a size class may be asked for in 24 hours; what is no number allows none.
+/// How many relocations of a size class may be asked for in 24 hours.
 pub(crate) async fn daily_limit(options: &impl Options, class: SizeClass) -> Result<u64, PortError> {
-    let limit = options.option(KnownOption::daily_limit_of(class).name()).await?;
-    Ok(limit.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+    KnownOption::daily_limit_of(class).count(options).await
+}
+
+/// How long after its end a relocation may be undone.
+pub(crate) async fn undo_window(options: &impl Options) -> Result<Duration, PortError> {
+    let days = KnownOption::UndoWindowDays.count(options).await?;
+    Ok(Duration::from_secs(days.saturating_mul(24 * 60 * 60)))
 }
 
 /// The step before which new relocations pause. Empty or unknown means none, and the option for the provenance

@@ -137,6 +137,18 @@ impl<W: World> Api<W> {
         self.relocation(uuid).await
     }
 
+    /// The relocation at an address, for staff, its owner and whoever asked for it. Whether it is there, staff alone may
+    /// know of others'.
+    pub(crate) async fn own(&self, caller: &Caller, uuid: &str) -> Result<Relocation, Refusal> {
+        let found = self.relocation(uuid).await;
+        if found.as_ref().is_err_and(|refusal| refusal.code() == ErrorCode::NotFound) {
+            caller.require_staff()?;
+        }
+        let relocation = found?;
+        caller.require_own(&relocation)?;
+        Ok(relocation)
+    }
+
     /// Whether a relocation's file can still be read.
     pub(crate) async fn is_there(&self, file: &RelocationFile) -> Result<bool, Refusal> {
         let version = file.pinned.as_ref().map(|pinned| pinned.version.as_str());

@@ -1,17 +1,21 @@
 //! `dead-letter`: what died without a word ends all the same, so that no relocation waits for ever.
 //!
 //! It is fed by the dead-letter queue of every ordered task, by the queue `failures`, to which the state machine
-//! reports runs that ended unforeseen, and by the dead-letter queue of validation runs. Dead mails are not its
-//! business: they fail nothing, and stay in their queue until an operator, whom an alarm calls, looks at them.
+//! reports runs that ended unforeseen, and by the dead-letter queues of validation runs and of undoing. Dead mails
+//! are not its business: they fail nothing, and stay in their queue until an operator, whom an alarm calls, looks at
+//! them.
 
 use std::sync::Arc;
 
+use pipeline::code::ErrorCode;
 use pipeline::commit::Validate;
-use pipeline::ids::Trace;
+use pipeline::ids::{Generation, Trace};
 use pipeline::message::{RunFailure, TaskMessage};
 use pipeline::port::{AnswerTokens, Clock, CommitError, CommitRelocations, ReadRelocations};
 use pipeline::relocation::Relocation;
+use pipeline::transition::undo;
 use pipeline::transition::validation::broke_off;
+use pipeline::undo::{CameTo, UndoCall};
 use runtime::telemetry::{self, Chain};
 use runtime::{Handled, Received, give_up_run, give_up_visit, update};
 use tracing::{Instrument, Span, error, warn};
@@ -35,15 +39,19 @@ enum Letter {
     Run(RunFailure),
     /// A validation run.
     Validation(Validate),
+    /// Undoing.
+    Undo(UndoCall),
 }
 
 impl Letter {
-    /// Tells letters apart by what only they have: a task's message its token, the machine's report its error.
+    /// Tells letters apart by what only they have: a task's message its token, the machine's report its error, a validation
+    /// run its build.
     fn read(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
             .map(Self::Visit)
             .or_else(|_| serde_json::from_str(body).map(Self::Run))
             .or_else(|_| serde_json::from_str(body).map(Self::Validation))
+            .or_else(|_| serde_json::from_str(body).map(Self::Undo))
     }
 
     /// The run that it died in.
@@ -52,6 +60,7 @@ impl Letter {
             Self::Visit(message) => message.trace(),
             Self::Run(report) => report.trace(),
             Self::Validation(validate) => validate.trace(),
+            Self::Undo(call) => Trace::new(call.uuid, Generation::default()),
         }
     }
 }
@@ -96,6 +105,13 @@ where
                     Ok::<_, CommitError>(broke_off(relocation, *build, self.clock.now()))
                 };
                 update(store, *uuid, died).await.map(|_| ())
+            }
+            Letter::Undo(call) => {
+                let died = |relocation: &Relocation| {
+                    let came_to = CameTo::BrokeOff(ErrorCode::UndoBrokeOff.into());
+                    Ok::<_, CommitError>(undo::end(relocation, *call, came_to, self.clock.now()))
+                };
+                update(store, call.uuid, died).await.map(|_| ())
             }
         }
     }

@@ -9,19 +9,23 @@
 )]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dead_letter::DeadLetter;
 use pipeline::code::ErrorCode;
 use pipeline::event::Event;
 use pipeline::ids::BuildId;
-use pipeline::kinds::{Status, ValidationStatus};
+use pipeline::kinds::{Status, UndoStatus, ValidationStatus};
 use pipeline::memory::{MemoryTokens, When};
 use pipeline::message::Verdict;
+use pipeline::port::{Clock, CommitRelocations};
 use pipeline::task::OrderedTask;
+use pipeline::transition::undo::ask;
+use pipeline::undo::Wish;
 use rstest::rstest;
 use runtime::{Handled, Received};
 use serde_json::{Value, json};
-use testkit::{Log, Stage};
+use testkit::{Log, OWNER, Stage};
 
 /// A relocation at a task, and the tokens that somebody waits for.
 struct Scene {
@@ -124,6 +128,36 @@ async fn a_validation_run_that_died_ends_its_attempt() {
         assert_eq!(relocation.status, Status::InProgress, "another run may do better");
         let attempt = relocation.validation.unwrap().attempts.remove(0);
         assert_eq!((attempt.build, attempt.status), (build, ValidationStatus::Failure));
+    }
+}
+
+#[tokio::test]
+async fn undoing_that_died_breaks_off_once() {
+    for when in [When::Before, When::After] {
+        for call in 0..=3 {
+            let scene = Scene::at(OrderedTask::Importing).await;
+            scene.stage.abort().await;
+            let (relocation, now) = (scene.stage.relocation().await, scene.stage.clock.now());
+            let asked = ask(&relocation, Wish::default(), Duration::MAX, OWNER, now).unwrap();
+            scene.stage.ports.store.commit(asked).await.unwrap();
+            scene.stage.faults.reset();
+            if call > 0 {
+                scene.stage.faults.fail_call(call, when);
+            }
+            let letter = json!({"uuid": scene.stage.id, "undo": 1}).to_string();
+            while scene.deliver(&letter).await == Handled::Failed {}
+            scene.stage.faults.reset();
+            assert_eq!(scene.deliver(&letter).await, Handled::Done, "a repeated letter");
+            let relocation = scene.stage.relocation().await;
+            assert_eq!(relocation.status, Status::Failure, "as it ended");
+            assert_eq!(relocation.failure_reason.unwrap().code, ErrorCode::AbortedByAdministrator);
+            let undo = relocation.undo.unwrap();
+            assert_eq!(undo.status, UndoStatus::Failure);
+            assert_eq!(undo.failure_reason.unwrap().code, ErrorCode::UndoBrokeOff);
+            let events = scene.stage.events();
+            let failures = events.iter().filter(|event| matches!(event, Event::UndoFailed(_)));
+            assert_eq!(failures.count(), 1, "{when:?} call {call}");
+        }
     }
 }
 

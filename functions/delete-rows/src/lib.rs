@@ -15,10 +15,13 @@ use pipeline::event::{self, Recorded, RowDeletionStarted};
 use pipeline::port::{Clock, PortError, PublishEvents, Queue, SendMessages};
 use runtime::config::Waits;
 use runtime::telemetry::{self, Chain};
-use runtime::{Handled, Received};
+use runtime::{Handled, Received, metrics};
 use silo::{Silo, StoreError};
 use tokio::time::Instant;
 use tracing::{Instrument, error, info, warn};
+
+/// The function's name, in logs and figures.
+const NAME: &str = "delete-rows";
 
 /// What a slice leaves of the function's time for its last chunk, and for the record.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -67,7 +70,7 @@ where
 {
     /// Goes on with the deletion that a message calls for. `time_left` is the function's.
     pub async fn handle(&self, received: &Received, time_left: Duration) -> Handled {
-        let span = telemetry::span("delete-rows", Some(received.deliveries));
+        let span = telemetry::span(NAME, Some(received.deliveries));
         let ends = Instant::now() + self.waits.slice.min(time_left.saturating_sub(MARGIN));
         async {
             match self.run(&received.body, ends).await {
@@ -151,6 +154,7 @@ where
                 }
                 Effect::PutBack => {
                     error!(model = job.model, object = job.object, "a deletion was given up");
+                    metrics::given_up(NAME);
                     put_back(self.silo(job), job).await?;
                 }
                 Effect::Begin | Effect::Announce | Effect::Delete => {}

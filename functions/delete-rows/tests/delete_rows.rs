@@ -23,7 +23,7 @@ use runtime::config::Waits;
 use runtime::{Handled, Received};
 use serde_json::{Value, json};
 use silo::{Intercept, MemorySilo, Page, Row, Silo, StoreError, Transaction, Write};
-use testkit::{Breaker, FaultySilo, faulty_silo};
+use testkit::{Breaker, FaultySilo, Log, faulty_silo};
 use uuid::Uuid;
 
 const MINUTES: Duration = Duration::from_mins(5);
@@ -319,8 +319,14 @@ async fn rows_that_stand_in_the_way_end_it() {
     schedule(&scene.function.schedules, &*silo.silo, &ask, now()).await.unwrap();
     let received =
         Received { body: serde_json::to_string(&job).unwrap(), receipt: String::new(), deliveries: 1 };
+    let log = Log::new();
     for _ in 0..2 {
         assert_eq!(scene.function.handle(&received, MINUTES).await, Handled::Done);
+        assert_eq!(
+            log.figures(),
+            [("GivenUp".to_owned(), Some("delete-rows".to_owned()), 1.0)],
+            "counted once"
+        );
         let record = scene.function.schedules.0.get(&job).await.unwrap().unwrap();
         assert!(matches!(record.standing, Standing::GivenUp { .. }), "{record:?}");
         let failure = record.failure.unwrap();

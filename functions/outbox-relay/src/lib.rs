@@ -145,6 +145,9 @@ where
                 let body = serde_json::to_string(&validate)?;
                 self.queues.send(Queue::Validation, body, Duration::ZERO).await?;
             }
+            Dispatch::Undo(call) => {
+                self.queues.send(Queue::Undo, serde_json::to_string(&call)?, Duration::ZERO).await?;
+            }
             Dispatch::ExpireUpload => {
                 let expire = |relocation: &Relocation| {
                     Ok::<_, CommitError>(upload_expired(relocation, self.clock.now()))

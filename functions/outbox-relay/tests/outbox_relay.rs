@@ -22,7 +22,8 @@ use pipeline::memory::{MemoryEvents, MemoryObjects, MemoryQueues, MemoryRelocati
 use pipeline::port::{Clock, CommitRelocations, PortError, Queue};
 use pipeline::relocation::Place;
 use pipeline::task::OrderedTask;
-use pipeline::transition::admin;
+use pipeline::transition::{admin, undo};
+use pipeline::undo::{UndoCall, Wish};
 use serde_json::json;
 use testkit::{CELL, Log, OWNER, Setup, Stage};
 
@@ -49,26 +50,30 @@ async fn stream(stage: &Stage, relay: &Relay) -> BatchResponse {
     relay.handle(&invocation, |entry| (entry.sequence.to_string(), Ok(entry.clone()))).await.unwrap()
 }
 
-/// A relocation that has asked for everything: events, a run, a validation, the end of a run, the end of a wait.
+/// A relocation that has asked for everything: events, a run, a validation, the end of a run, the end of a wait, and to
+/// be undone.
 async fn stage() -> Stage {
-    aborted_at(OrderedTask::ValidatingPoll).await
-}
-
-async fn aborted_at(task: OrderedTask) -> Stage {
-    let stage = Stage::at(task).await;
-    let relocation = stage.relocation().await;
-    let abort = admin::abort(&relocation, Actor::User(OWNER), stage.clock.now()).unwrap();
-    stage.ports.store.commit(abort).await.unwrap();
+    let stage = aborted_at(OrderedTask::ValidatingPoll).await;
+    let (relocation, now) = (stage.relocation().await, stage.clock.now());
+    let asked = undo::ask(&relocation, Wish::default(), RETENTION, OWNER, now).unwrap();
+    stage.ports.store.commit(asked).await.unwrap();
     stage.faults.reset();
     stage
 }
 
-/// How far the relay has come: the types of events, runs started and stopped, validations asked for.
+async fn aborted_at(task: OrderedTask) -> Stage {
+    let stage = Stage::at(task).await;
+    stage.abort().await;
+    stage
+}
+
+/// How far the relay has come: the types of events, runs started and stopped, what queues were sent.
 fn sent(relay: &Relay) -> (Vec<String>, usize, usize, Vec<Queue>) {
     let mut events: Vec<_> = relay.events.published().into_iter().map(|event| event.id).collect();
     events.sort();
     events.dedup();
     let mut queues: Vec<_> = relay.queues.sent().into_iter().map(|sent| sent.queue).collect();
+    queues.sort_by_key(|queue| format!("{queue:?}"));
     queues.dedup();
     (events, relay.runs.started().len(), relay.runs.stopped().len().min(1), queues)
 }
@@ -79,8 +84,8 @@ async fn everything_that_is_due_goes_out_and_leaves() {
     let relay = relay(&stage);
     assert_eq!(stream(&stage, &relay).await, BatchResponse::default());
     let (events, started, stopped, queues) = sent(&relay);
-    assert_eq!((events.len(), started, stopped), (stage.relocation().await.sequence as usize - 5, 1, 1));
-    assert_eq!(queues, [Queue::Validation]);
+    assert_eq!((events.len(), started, stopped), (stage.relocation().await.sequence as usize - 6, 1, 1));
+    assert_eq!(queues, [Queue::Undo, Queue::Validation]);
     let left: Vec<_> = stage.ports.store.outbox().into_iter().map(|entry| entry.time).collect();
     let now = stage.clock.now();
     let due = [now + Duration::from_hours(24), now + RETENTION];
@@ -292,7 +297,11 @@ async fn what_goes_out_carries_its_run() {
     assert!(!events.is_empty() && events.iter().all(|event| event.trace == Some(trace)), "{events:?}");
     assert!(relay.runs.started().iter().all(|run| run.execution_name() == trace.to_string()));
     let sent = relay.queues.sent();
-    let [validation] = sent.as_slice() else { panic!("one validation run is asked for: {sent:?}") };
+    let [validation, undo] = sent.as_slice() else {
+        panic!("a validation run and undoing are asked for: {sent:?}")
+    };
+    let call: UndoCall = serde_json::from_str(&undo.body).unwrap();
+    assert_eq!((call.uuid, call.undo), (stage.id, 1));
     let message: Validate = serde_json::from_str(&validation.body).unwrap();
     assert_eq!(message.trace(), trace);
 }

@@ -12,4 +12,5 @@ pub(crate) mod public_key;
 pub(crate) mod retry;
 pub(crate) mod show;
 pub(crate) mod steer;
+pub(crate) mod undo;
 pub(crate) mod upload;

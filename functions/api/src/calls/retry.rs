@@ -23,7 +23,9 @@ use crate::openapi::tag;
 use crate::options::autopause;
 use crate::{Api, Caller, Refusal, World};
 
-refusals!(RetryRefusals: Forbidden, NotFound, NotFailed, FileGone, OwnerGone, OwnerBusy, ChangedMeanwhile);
+refusals!(RetryRefusals:
+    Forbidden, NotFound, NotFailed, UndoInProgress, FileGone, OwnerGone, OwnerBusy, ChangedMeanwhile,
+);
 
 /// Retry a failed relocation as a new one
 ///

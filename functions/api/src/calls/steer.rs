@@ -191,20 +191,30 @@ impl<W: World> Api<W> {
         self.change(caller, relocation, |record, by, now| decide(record, step, by, now)).await
     }
 
-    /// Stores what is decided on a record, deciding anew when that changed meanwhile, so that of racing calls none is
-    /// lost and each sees what the one before it did.
+    /// Stores what is decided on a record, and shows it.
     async fn change(
         &self,
         caller: &Caller,
-        mut relocation: Relocation,
+        relocation: Relocation,
         decide: impl Fn(&Relocation, Actor, Timestamp) -> Result<Option<Commit>, Refused>,
     ) -> Result<Json<RelocationView>, Refusal> {
+        let now = self.clock.now();
+        let changed = self.changed(relocation, |record| decide(record, Actor::User(caller.id), now)).await?;
+        Ok(Json(self.view(changed).await?))
+    }
+
+    /// Stores what is decided on a record, deciding anew when that changed meanwhile, so that of racing calls none is
+    /// lost and each sees what the one before it did.
+    pub(crate) async fn changed(
+        &self,
+        mut relocation: Relocation,
+        decide: impl Fn(&Relocation) -> Result<Option<Commit>, Refused>,
+    ) -> Result<Relocation, Refusal> {
         for _ in 0..TRIES {
-            let decided = decide(&relocation, Actor::User(caller.id), self.clock.now())?;
-            let Some(commit) = decided else { return Ok(Json(self.view(relocation).await?)) };
+            let Some(commit) = decide(&relocation)? else { return Ok(relocation) };
             let changed = commit.relocation.clone();
             match self.store.commit(commit).await {
-                Ok(()) => return Ok(Json(self.view(changed).await?)),
+                Ok(()) => return Ok(changed),
                 Err(CommitError::Conflict(id)) => {
                     relocation = self.store.relocation(id).await?.ok_or(ErrorCode::NotFound)?;
                 }

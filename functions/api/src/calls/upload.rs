@@ -184,17 +184,6 @@ fn all_parts(file: &RelocationFile, mut given: Vec<PartView>) -> Result<Vec<(u32
 }
 
 impl<W: World> Api<W> {
-    /// A relocation that the caller may upload for. Whether it is there, staff alone may know.
-    async fn own(&self, caller: &Caller, uuid: &str) -> Result<Relocation, Refusal> {
-        let found = self.relocation(uuid).await;
-        if found.as_ref().is_err_and(|refusal| refusal.code() == ErrorCode::NotFound) {
-            caller.require_staff()?;
-        }
-        let relocation = found?;
-        caller.require_own(&relocation)?;
-        Ok(relocation)
-    }
-
     /// The file whose upload a relocation waits for.
     async fn awaited_file(&self, relocation: &Relocation) -> Result<RelocationFile, Refusal> {
         let file = self.store.file(relocation.id, FileKind::RawUserData).await?;

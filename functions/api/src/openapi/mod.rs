@@ -19,6 +19,7 @@ pub(crate) mod tag {
     pub(crate) const RELOCATIONS: &str = "Relocations";
     pub(crate) const UPLOAD: &str = "Upload";
     pub(crate) const STEERING: &str = "Steering";
+    pub(crate) const UNDO: &str = "Undo";
     pub(crate) const INSPECTION: &str = "Inspection";
     pub(crate) const DELETION: &str = "Deletion";
     pub(crate) const CELL: &str = "Cell";
@@ -40,6 +41,9 @@ pub(crate) mod tag {
         calls::steer::abort,
         calls::steer::recover,
         calls::retry::retry,
+        calls::undo::show,
+        calls::undo::ask,
+        calls::undo::accept,
         calls::artifacts::list,
         calls::artifacts::show,
         calls::audit::show,
@@ -60,6 +64,7 @@ pub(crate) mod tag {
         (name = tag::RELOCATIONS, description = "Ask for a relocation, and see how it fares."),
         (name = tag::UPLOAD, description = "Send the file of a relocation in parts, straight to storage."),
         (name = tag::STEERING, description = "What staff do to a relocation on its way."),
+        (name = tag::UNDO, description = "Take back what a relocation brought, or settle that it stays."),
         (name = tag::INSPECTION, description = "What a relocation left behind, for staff."),
         (name = tag::DELETION, description = "Delete rows of the cell or of control, with what depends on them."),
         (name = tag::CELL, description = "What holds for the whole cell."),

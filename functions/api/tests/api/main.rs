@@ -19,4 +19,5 @@ mod other;
 mod retry;
 mod stage;
 mod steer;
+mod undo;
 mod upload;
