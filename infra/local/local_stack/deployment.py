@@ -28,6 +28,7 @@ SHORT_WAITS = {
     "OutboxSweepAgeSeconds": "5",
     # Its indexes never lag.
     "IndexSettlingSeconds": "0",
+    "UndoQuietSeconds": "5",
     "DeletionAgainSeconds": "0",
     "DeletionRetrySeconds": "0",
     # What is set holds at once.

@@ -1,5 +1,6 @@
 """The functions' binaries: which there are, building them, packing them."""
 
+import functools
 import hashlib
 import io
 import os
@@ -49,7 +50,7 @@ def pack(binary: Path, folder: Path) -> tuple[str, bytes]:
     emulator would keep in memory once for each account. `folder` keeps the binary as it is now, so that a later
     build changes nothing of what runs.
     """
-    digest = hashlib.sha256(binary.read_bytes()).hexdigest()
+    digest = _digest(binary, binary.stat().st_mtime_ns)
     kept = folder / digest
     if not kept.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +62,12 @@ def pack(binary: Path, folder: Path) -> tuple[str, bytes]:
         zip_file.writestr(entry, f'#!/bin/sh\nexec "{kept}"\n')
     content = archive.getvalue()
     return hashlib.sha256(content).hexdigest(), content
+
+
+@functools.cache
+def _digest(binary: Path, _changed: int) -> str:
+    """The hash of a binary, which is read again only when it has changed: all of them are two gigabytes."""
+    return hashlib.sha256(binary.read_bytes()).hexdigest()
 
 
 def _link(binary: Path, kept: Path) -> None:

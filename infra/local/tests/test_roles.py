@@ -31,8 +31,9 @@ class Roles(unittest.TestCase):
             name = self.cell.outputs[table]
             return self.allowed("dynamodb", lambda dynamodb: dynamodb.put_item(TableName=name, Item=ROW))
 
+        both = {"importing", "undo-relocation"}
         # Who deletes, buries, and keeps what is scheduled.
-        both = {"importing", "api", "delete-rows", "cascade-batch", "departure-relay", "tombstone-writer"}
+        both |= {"api", "delete-rows", "cascade-batch", "departure-relay", "tombstone-writer"}
         self.assertEqual(writers("CellTable"), both | {"postprocessing", "notifying-unhide"})
         self.assertEqual(writers("ControlTable"), both | {"notifying-users"})
 
