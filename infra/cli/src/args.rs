@@ -6,9 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::catalogue::CatalogArg;
 use crate::commands::{
-    abandon, abort, artifact, artifacts, audit, cancel, cascade_status, catalog, compare, decrypt, delete,
-    deletions, demo, down, encrypt, export, generate, import, list, option, pause, public_key, recover,
-    retry, sanitize, show, submit, token, unpause, up, watch,
+    abandon, abort, accept, artifact, artifacts, audit, cancel, cascade_status, catalog, compare, decrypt,
+    delete, deletions, demo, down, encrypt, export, generate, import, list, option, pause, public_key,
+    recover, retry, sanitize, show, submit, token, undo, unpause, up, watch,
 };
 
 /// Relocates tenants' data into a live cell, and rehearses that on your machine
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Abort(abort::Args),
     Recover(recover::Args),
     Retry(retry::Args),
+    Undo(undo::Args),
+    Accept(accept::Args),
     Artifacts(artifacts::Args),
     Artifact(artifact::Args),
     Audit(audit::Args),

@@ -2,6 +2,7 @@
 
 pub(crate) mod abandon;
 pub(crate) mod abort;
+pub(crate) mod accept;
 pub(crate) mod artifact;
 pub(crate) mod artifacts;
 pub(crate) mod audit;
@@ -28,6 +29,7 @@ pub(crate) mod sanitize;
 pub(crate) mod show;
 pub(crate) mod submit;
 pub(crate) mod token;
+pub(crate) mod undo;
 pub(crate) mod unpause;
 pub(crate) mod up;
 pub(crate) mod watch;
@@ -67,6 +69,8 @@ pub(crate) fn run(cli: &Cli, terminal: &mut Terminal) -> Result<Exit, CliError> 
         Command::Abort(args) => abort::run(args, terminal),
         Command::Recover(args) => recover::run(args, terminal),
         Command::Retry(args) => retry::run(args, terminal),
+        Command::Undo(args) => undo::run(args, terminal),
+        Command::Accept(args) => accept::run(args, terminal),
         Command::Artifacts(args) => artifacts::run(args, terminal),
         Command::Artifact(args) => artifact::run(args, terminal),
         Command::Audit(args) => audit::run(args, terminal),

@@ -24,6 +24,7 @@ mod reporting;
 mod submit;
 mod targets;
 mod terminal;
+mod undoing;
 mod watch;
 
 use std::ffi::OsString;

@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pipeline::api::{
     ArtifactView, ArtifactsView, AuditView, CascadesView, CompleteRequest, CreateRequest, DeletionView,
     DeletionsView, OptionView, OptionsView, PublicKeyView, ScheduleDeletionRequest, SetOptionRequest,
-    UploadView,
+    UndoRequest, UndoView, UploadView,
 };
 use pipeline::ids::RelocationId;
 use pipeline::kinds::{Status, Step};
@@ -140,6 +140,21 @@ impl ApiClient {
     /// Begins a new relocation with the file of a failed one.
     pub(crate) fn retry(&self, id: RelocationId) -> Result<Record, ApiError> {
         self.send("retrying", Method::POST, &relocation(id, "retry/"), &json!({}))
+    }
+
+    /// Undoes a relocation, or foresees what that would do.
+    pub(crate) fn undo(&self, id: RelocationId, request: UndoRequest) -> Result<UndoView, ApiError> {
+        self.send("undoing", Method::POST, &relocation(id, "undo/"), &request)
+    }
+
+    /// How far undoing a relocation is.
+    pub(crate) fn undoing(&self, id: RelocationId) -> Result<UndoView, ApiError> {
+        self.get("asking how far undoing is", &relocation(id, "undo/"))
+    }
+
+    /// Accepts what came of a relocation.
+    pub(crate) fn accept(&self, id: RelocationId) -> Result<Record, ApiError> {
+        self.send("accepting", Method::POST, &relocation(id, "accept/"), &json!({}))
     }
 
     /// The direct upload: what is there, and how to send what is missing.

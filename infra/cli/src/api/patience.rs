@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::ApiError;
+use crate::terminal::Terminal;
+
 /// Waits that grow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
@@ -28,6 +33,28 @@ impl Patience {
     /// How long to wait after so many looks in a row at which nothing was new.
     pub(crate) fn after_looks(self, unchanged: u32) -> Duration {
         self.grown(unchanged, LONGEST_LOOK)
+    }
+
+    /// What the API answers, however long the connection is lost.
+    pub(crate) fn insist<T>(
+        self,
+        terminal: &mut Terminal,
+        ask: impl Fn() -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let mut failures = 0;
+        loop {
+            match ask() {
+                Err(error) if error.can_retry() => {
+                    if failures == 0 {
+                        // Nobody may be listening there, and what matters goes to the stream for data.
+                        let _ = writeln!(terminal.err(), "{:.0}  {error}; trying again", Timestamp::now());
+                    }
+                    failures += 1;
+                    std::thread::sleep(self.after_failures(failures));
+                }
+                answer => return answer,
+            }
+        }
     }
 
     fn grown(self, doublings: u32, most: u32) -> Duration {

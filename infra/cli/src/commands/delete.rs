@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use pipeline::api::{DeletionView, ScheduleDeletionRequest};
 use pipeline::kinds::DeletionState;
 use serde::Serialize;
 
 use crate::Exit;
-use crate::api::{ApiArgs, ApiClient, Patience};
+use crate::api::{ApiArgs, ApiClient};
 use crate::deletion::Told;
 use crate::error::CliError;
 use crate::terminal::Terminal;
@@ -84,7 +83,7 @@ fn follow(
     let mut unchanged = 0;
     while last.state != DeletionState::GivenUp {
         std::thread::sleep(patience.after_looks(unchanged));
-        let Some(next) = look(args, api, patience, terminal)? else {
+        let Some(next) = patience.insist(terminal, || api.deletion(&args.model, args.id))? else {
             terminal.report(&Ended { model: &args.model, id: args.id, deleted: true }, false)?;
             return Ok(Exit::Done);
         };
@@ -97,27 +96,4 @@ fn follow(
         last = next;
     }
     Ok(Exit::Findings)
-}
-
-/// The deletion as it is now, however long the connection is lost.
-fn look(
-    args: &Args,
-    api: &ApiClient,
-    patience: Patience,
-    terminal: &mut Terminal,
-) -> Result<Option<DeletionView>, CliError> {
-    let mut failures = 0;
-    loop {
-        match api.deletion(&args.model, args.id) {
-            Err(error) if error.can_retry() => {
-                if failures == 0 {
-                    // Nobody may be listening there, and what matters goes to the stream for data.
-                    let _ = writeln!(terminal.err(), "{:.0}  {error}; trying again", Timestamp::now());
-                }
-                failures += 1;
-                std::thread::sleep(patience.after_failures(failures));
-            }
-            answer => return Ok(answer?),
-        }
-    }
 }

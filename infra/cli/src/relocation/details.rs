@@ -4,7 +4,7 @@ use std::fmt;
 
 use indicatif::HumanCount;
 use jiff::Timestamp;
-use pipeline::api::Person;
+use pipeline::api::{Person, RelocationView};
 use pipeline::kinds::Provenance;
 use pipeline::progress::Progress;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::state::{failure, state};
 use crate::api::Record;
 use crate::terminal::filled;
+use crate::undoing;
 
 /// A record, line by line.
 #[derive(Serialize)]
@@ -54,6 +55,7 @@ impl fmt::Display for Details {
         line(out, "from", provenance)?;
         line(out, "asked for", &time(view.date_added))?;
         line(out, "last changed", &time(view.date_updated))?;
+        end(out, view)?;
         if let Some(mail) = view.latest_notified {
             line(out, "latest mail", mail.name())?;
         }
@@ -63,6 +65,15 @@ impl fmt::Display for Details {
         let (users, organisations) = (view.imported_user_ids.len(), view.imported_org_ids.len());
         line(out, "imported", &format!("organisations: {organisations}, users: {users}"))
     }
+}
+
+/// That it has ended, and what was made of that.
+fn end(out: &mut fmt::Formatter<'_>, view: &RelocationView) -> fmt::Result {
+    let dates = [("ended", view.date_ended), ("accepted", view.date_accepted)];
+    for (name, date) in dates.into_iter().filter_map(|(name, date)| Some((name, date?))) {
+        line(out, name, &time(date))?;
+    }
+    view.undo.as_ref().map_or(Ok(()), |undo| line(out, "undo", &undoing::standing(undo)))
 }
 
 fn line(out: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {

@@ -33,6 +33,8 @@ fn help(
         "abort",
         "recover",
         "retry",
+        "undo",
+        "accept",
         "artifacts",
         "artifact",
         "audit",

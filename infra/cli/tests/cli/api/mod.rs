@@ -8,6 +8,7 @@ mod refusing;
 mod server;
 mod steering;
 mod submitting;
+mod undoing;
 mod watching;
 
 use std::process::Command;
