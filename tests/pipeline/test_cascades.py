@@ -1,9 +1,6 @@
 """Deleting in one silo reaches every row in the others that referred to what is gone: all keys across silos, with the real
 binaries, from the deletion to the last job."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from support import cascades
 from support.cascades import GOING, STAYING, Case
@@ -27,16 +24,6 @@ def cell(target: Target) -> Target:
 def delete(target: Target, model: str, pk: int) -> None:
     """Has an object deleted now, as an operator does."""
     target.staff.expect(201, "POST", "/api/0/deletions/", {"model": model, "id": pk, "days": 0})
-
-
-def settled(target: Target, holds: Callable[[], Any], what: str) -> None:
-    """Starts the jobs that the schedules start until something is so."""
-
-    def looks() -> bool:
-        cascades.cascade(target)
-        return bool(holds())
-
-    eventually(looks, 180, what, 2)
 
 
 def as_it_should_be(target: Target, case: Case) -> bool:
@@ -65,7 +52,7 @@ def test_a_user_goes_with_every_row_that_refers_to_it(cell: Target) -> None:
     delete(cell, "sentry.user", GOING)
     gone = ("auth_user", GOING)
     eventually(lambda: gone in cascades.tombstones(cell, "CellTable"), 60, "the user's tombstone in the cell")
-    settled(cell, lambda: not wrong(cell, "sentry.user"), "rows that refer to the user are gone or have lost the key")
+    cascades.settled(cell, lambda: not wrong(cell, "sentry.user"), "rows that refer to the user are gone or have lost the key")
 
 
 def test_an_organisation_goes_with_what_refers_to_it(cell: Target) -> None:
@@ -73,14 +60,14 @@ def test_an_organisation_goes_with_what_refers_to_it(cell: Target) -> None:
     gone = ("sentry_organization", GOING)
     for table in ("CellTable", "ControlTable"):
         eventually(lambda table=table: gone in cascades.tombstones(cell, table), 60, f"its tombstone in {table}")
-    settled(cell, lambda: not wrong(cell, "sentry.organization"), "rows that refer to it are gone or have lost the key")
+    cascades.settled(cell, lambda: not wrong(cell, "sentry.organization"), "rows that refer to it are gone or have lost the key")
 
 
 def test_all_others_go_with_what_refers_to_them(cell: Target) -> None:
     others = [name for name in cascades.targets() if name not in ("sentry.user", "sentry.organization")]
     for name in others:
         delete(cell, name, GOING)
-    settled(cell, lambda: not [bad for name in others for bad in wrong(cell, name)], "everything is as it should be")
+    cascades.settled(cell, lambda: not [bad for name in others for bad in wrong(cell, name)], "everything is as it should be")
 
 
 def test_every_key_is_as_it_should_be_and_says_so(cell: Target) -> None:
@@ -89,8 +76,7 @@ def test_every_key_is_as_it_should_be_and_says_so(cell: Target) -> None:
     assert not bad, bad
 
     def rests() -> bool:
-        cascades.cascade(cell)
         keys = cell.staff.expect(200, "GET", "/api/0/cascades/")["keys"]
         return len(keys) == 81 and all(not key["hasMore"] and key["pending"] == 0 for key in keys)
 
-    eventually(rests, 120, "no key has anything left to do", 2)
+    cascades.settled(cell, rests, "no key has anything left to do")

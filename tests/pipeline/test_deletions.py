@@ -1,13 +1,13 @@
 """What staff delete goes with all that depends on it, in both silos; until then it can be taken back."""
 
 import json
-import subprocess
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from local_stack import inspection
-from support.client import environment
+from support import cascades
+from support.client import relocate
 from support.events import consumer
 from support.exports import Row, account, member, organization, row
 from support.target import Target
@@ -47,16 +47,6 @@ def guarded() -> list[Row]:
     return [rule, incident]
 
 
-def relocate(target: Target, *words: str, code: int = 0) -> str:
-    """Runs the command line as an operator does; answers with what it says."""
-    command = [str(target.binaries / "relocate"), *words]
-    done = subprocess.run(
-        command, env=environment(target), capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
-
-
 def is_there(target: Target, table: str, model: str, pk: int) -> bool:
     """Whether a row is in a silo."""
     key = {"pk": f"sentry.{model}#{pk // 256:020}", "sk": f"{pk:020}"}
@@ -92,14 +82,9 @@ def cascade(target: Target, silo: str, model: str, field: str) -> dict[str, Any]
     return found
 
 
-def follows(target: Target, silo: str, model: str, pk: int, table: str) -> None:
-    """Runs the jobs of a silo until a row is gone that refers to somebody who is."""
-
-    def is_gone() -> bool:
-        invoke(target, "schedule-cascades", {"silo": silo})
-        return not is_there(target, table, model, pk)
-
-    eventually(is_gone, 90, f"{model} {pk} goes", interval=2)
+def follows(target: Target, model: str, pk: int, table: str) -> None:
+    """Runs jobs until a row is gone that refers to somebody who is."""
+    cascades.settled(target, lambda: not is_there(target, table, model, pk), f"{model} {pk} goes")
 
 
 def test_an_organisation_goes_in_both_silos(target: Target) -> None:
@@ -119,16 +104,15 @@ def test_an_organisation_goes_in_both_silos(target: Target) -> None:
         eventually(told, what="others are told that it begins, and that it is gone")
 
     eventually(lambda: ("sentry_organization", GOES) in tombstones(target, "ControlTable"), what="a tombstone")
-    follows(target, "control", "organizationintegration", 400 + GOES, "ControlTable")
+    follows(target, "organizationintegration", 400 + GOES, "ControlTable")
     assert is_there(target, "ControlTable", "organizationintegration", 400 + STAYS), "that of the other stays"
     assert is_there(target, "CellTable", "organizationmember", 100 + STAYS)
 
     def reached() -> bool:
-        invoke(target, "schedule-cascades", {"silo": "control"})
         key = cascade(target, "control", "organizationintegration", "organization_id")
         return key["tombstonesWatermark"] >= 1 and not key["hasMore"] and key["error"] is None
 
-    eventually(reached, 90, "cascade-status shows that the key has followed", interval=2)
+    cascades.settled(target, reached, "cascade-status shows that the key has followed")
     table = relocate(target, "cascade-status")
     assert any("sentry.organizationintegration.organization_id" in line for line in table.splitlines())
 
@@ -138,7 +122,7 @@ def test_a_user_goes_in_both_silos(target: Target) -> None:
     eventually(lambda: not is_there(target, "ControlTable", "user", BOB), what="the user goes")
     assert not is_there(target, "ControlTable", "useremail", BOB)
     eventually(lambda: ("auth_user", BOB) in tombstones(target, "CellTable"), what="a tombstone")
-    follows(target, "cell", "organizationmember", 200 + STAYS, "CellTable")
+    follows(target, "organizationmember", 200 + STAYS, "CellTable")
     assert is_there(target, "CellTable", "organizationmember", 100 + STAYS), "another user's membership stays"
     assert is_there(target, "ControlTable", "user", ADA)
 

@@ -3,13 +3,16 @@ who goes and one that leads to somebody who stays."""
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boto3.dynamodb.conditions import Key
+
 from .exports import Row
 from .target import Target
+from .waiting import eventually
 
 CATALOGUE = Path(__file__).resolve().parents[3] / "shared" / "catalog" / "sentry.toml"
 GOING, STAYING = 901, 902
@@ -114,10 +117,24 @@ def found(target: Target, model: Model, pk: int) -> dict[str, Any] | None:
 
 def tombstones(target: Target, table: str) -> set[tuple[str, int]]:
     """Who has a tombstone in a silo."""
-    from boto3.dynamodb.conditions import Key
-
     found = target.table(table).query(KeyConditionExpression=Key("pk").eq("TOMBSTONES"))["Items"]
     return {(item["table"], int(item["object"])) for item in found}
+
+
+def settled(target: Target, holds: Callable[[], Any], what: str, deadline: float = 180) -> None:
+    """Starts jobs for every key across silos, again and again but not before those under way have ended, until something
+    is so."""
+    queue = target.source("cascade-batch")
+
+    def looks() -> bool:
+        if queue.holds_messages():
+            return False
+        if holds():
+            return True
+        cascade(target)
+        return False
+
+    eventually(looks, deadline, what, 0.5)
 
 
 def cascade(target: Target) -> None:

@@ -32,6 +32,16 @@ def environment(target: Target) -> dict[str, str]:
     return own | {"RELOCATE_ENDPOINT": endpoint, "RELOCATE_TOKEN": target.cell.staff_token()}
 
 
+def relocate(target: Target, *words: str, code: int = 0) -> str:
+    """Runs the command line as staff do; answers with what it says."""
+    command = [str(target.binaries / "relocate"), *words]
+    done = subprocess.run(
+        command, env=environment(target), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
 def submission(target: Target, owner: str, slugs: list[str], file: Path, *options: str) -> list[str]:
     """The command that hands a file in."""
     program = str(target.binaries / "relocate")

@@ -63,6 +63,12 @@ class Tables:
             "uniques": sorted(view.uniques(self)),
         }
 
+    def held(self) -> State:
+        """All rows with their fields, and all unique values with the primary keys of those who hold them."""
+        rows = {f"{model} {item['sk']}": _content(item) for model, item in _rows(self)}
+        everything = (item for silo in SILOS for item in self.silos[silo])
+        return rows | {item["pk"]: int(item["holder"]) for item in everything if item["sk"] == "UNIQUE"}
+
     def strays(self, before: "Tables", *uuids: str) -> set[str]:
         """The rows that are new since `before` and belong to none of these relocations."""
         views = [_View.of(self, uuid, [], {}) for uuid in uuids]

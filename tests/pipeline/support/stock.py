@@ -34,8 +34,8 @@ class Stock:
     target: Target
     exports: Exports
     uuids: dict[str, list[str]] = field(default_factory=dict)
-    # The customer's.
-    own: str = ""
+    # The customer's, by the call that it is for; under `""` that for all others.
+    owned: dict[str, str] = field(default_factory=dict)
     # The artifacts of the relocation that succeeded, as kind and name.
     artifacts: list[tuple[str, str]] = field(default_factory=list)
     # The users whose deletion is scheduled, by the call that it is for.
@@ -52,10 +52,10 @@ class Stock:
         target.seed(sum(people, [*account(1, "admin", is_staff=True), *account(CUSTOMER, "customer")]))
         stock, owners = cls(target, exports), iter([f"owner-{number}" for number in OWNERS[:-10]])
         succeeded = target.submit(next(owners), ["acme-stock"], exports.seal(acme("acme-stock")))
-        failed = [stock._failing(owners) for _ in range(3 * OF_EACH)]
+        accepted = target.submit("customer", ["acme-customer"], exports.seal(acme("acme-customer")))
+        failed = [stock._failing(owners) for _ in range(4 * OF_EACH)]
         stock.uuids = {operation: stock._waiting(owners) for operation in WAITING}
         stock.uuids["completeUpload"] = stock._sent(owners)
-        stock.own = target.user(CUSTOMER, "customer").create("customer", ["acme"], 10)["uuid"]
         for uuid in stock.uuids["unpauseRelocation"]:
             target.staff.expect(200, "PUT", f"{RELOCATIONS}{uuid}/pause/")
         for uuid in failed:
@@ -66,7 +66,11 @@ class Stock:
         stock.artifacts = [tuple(file["path"].split("/")) for file in files]
         stock.uuids |= {"showArtifact": [succeeded]}
         stock.deletions = {"showDeletion": stock._scheduled(0), "cancelDeletion": stock._scheduled(OF_EACH)}
-        stock.uuids[""] = [succeeded, *failed[2 * OF_EACH :], *stock._waiting(owners)]
+        stock.uuids |= {"undoRelocation": failed[2 * OF_EACH : 3 * OF_EACH], "showUndo": [stock._rehearsed(succeeded)]}
+        stock.uuids[""] = [succeeded, *failed[3 * OF_EACH :], *stock._waiting(owners)]
+        assert target.ended(accepted)["status"] == "SUCCESS"
+        waiting = target.user(CUSTOMER, "customer").create("customer", ["acme"], 10)["uuid"]
+        stock.owned = {"": waiting, "acceptRelocation": accepted}
         return stock
 
     def bring_in(self, operation: str, case: schemathesis.Case, role: str) -> None:
@@ -86,7 +90,7 @@ class Stock:
             return
         uuid = _chosen(self.uuids.get(operation, []) + self.uuids[""], choice)
         if is_customer and about > 1:
-            uuid = self.own
+            uuid = self.owned.get(operation, self.owned[""])
         case.path_parameters = address | {"uuid": uuid}
         if operation == "completeUpload" and about > 1 and uuid in self.parts:
             case.body = {"parts": self.parts[uuid]}
@@ -96,6 +100,11 @@ class Stock:
 
     def _failing(self, owners: Iterator[str]) -> str:
         return self.target.submit(next(owners), ["acme"], self.exports.file(NO_EXPORT))
+
+    def _rehearsed(self, uuid: str) -> str:
+        """A relocation of which it is foreseen what undoing it would do."""
+        self.target.staff.expect(202, "POST", f"{RELOCATIONS}{uuid}/undo/", {"dryRun": True})
+        return uuid
 
     def _scheduled(self, begin: int) -> list[int]:
         """Users whose deletion is scheduled, long before it is due."""

@@ -140,11 +140,28 @@ class Source:
         finally:
             self.enable(True)
 
+    @contextmanager
+    def redelivering(self, seconds: int) -> Iterator[None]:
+        """Lets the queue deliver again after so long, within the block, what a dead function had."""
+        sqs, name = self.cell.client("sqs"), "VisibilityTimeout"
+        before = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])["Attributes"]
+        sqs.set_queue_attributes(QueueUrl=self.url, Attributes={name: str(seconds)})
+        try:
+            yield
+        finally:
+            sqs.set_queue_attributes(QueueUrl=self.url, Attributes=before)
+
     def waiting(self) -> int:
         """How many messages can be received now."""
         sqs = self.cell.client("sqs")
         found = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessages"])
         return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+    def holds_messages(self) -> bool:
+        """Whether a message waits, is put off, or is being handled."""
+        names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+        found = self.cell.client("sqs").get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return any(int(found["Attributes"][name]) for name in names)
 
     def bury(self) -> None:
         """Moves a message to the dead letters, as the queue does when it was received too often."""
