@@ -26,6 +26,8 @@ UNSEEN = [
     ("cascade-batch", "dynamodb:Query", "C*Table/index/*", "as above"),
     ("delete-rows", "dynamodb:Query", "C*Table*", "as above"),
     ("undo-relocation", "dynamodb:Query", "C*Table/index/*", "as above"),
+    ("undo-relocation", "dynamodb:BatchGetItem", "ControlTable", "only what is restored is read in batches there"),
+    ("undo-relocation", "sqs:ChangeMessageVisibility", "UndoQueue", "only a try that fails is put off"),
     ("delete-rows", "sqs:SendMessage", "DeletionQueue", "only what has more to do, or failed, is called for again"),
     ("cascade-batch", "s3:GetObject", "ArtifactsBucket/catalogs/*", "only a cell with a catalogue of its own reads it"),
     ("delete-rows", "s3:GetObject", "ArtifactsBucket/catalogs/*", "as above"),
