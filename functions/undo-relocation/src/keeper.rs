@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use artifacts::{put_small, read_small};
+use artifacts::{find_json, put_small};
 use pipeline::port::{Clock, PortError, ReadObjects, WriteObjects};
-use pipeline::relocation::Place;
 use pipeline::undo::{UndoProgress, UndoRecord};
 use runtime::telemetry::Chain;
 use tokio::time::Instant;
@@ -48,12 +47,10 @@ impl<'a, O: ReadObjects + WriteObjects> Keeper<'a, O> {
 
     /// What the slice before this one left; what there is before the first one.
     pub(crate) async fn so_far(&mut self) -> Result<UndoState, PortError> {
-        if self.objects.head(Place::Artifacts, &self.key).await?.is_none() {
+        let Some(record) = find_json::<UndoRecord>(self.objects, &self.key).await? else {
             return Ok(UndoState::default());
-        }
+        };
         let broken = |error| PortError::permanent(format!("read {}", self.key), error);
-        let record = read_small(self.objects, &self.key).await?;
-        let record: UndoRecord = serde_json::from_slice(&record).map_err(broken)?;
         self.last = serde_json::from_value(record.state).map_err(broken)?;
         Ok(self.last.clone())
     }

@@ -19,5 +19,5 @@ pub use object_reader::ObjectReader;
 pub use plan::{PlanFilter, PlanStep, ValidationPlan};
 pub use refusal::{refused_file, refused_rows};
 pub use sealed::{SealedFile, data_key_text, index, open, public_key, read_sealed};
-pub use small::{existing_usernames, put_small, read_small};
+pub use small::{existing_usernames, find_json, put_small, read_small};
 pub use spool::{Sealing, Spool};

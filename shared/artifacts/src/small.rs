@@ -6,6 +6,7 @@ use pipeline::artifact;
 use pipeline::ids::RelocationId;
 use pipeline::port::{ObjectInfo, PortError, ReadObjects, WriteObjects};
 use pipeline::relocation::Place;
+use serde::de::DeserializeOwned;
 
 /// The most that is read of an object that ought to be small.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -40,6 +41,22 @@ pub async fn read_small(objects: &impl ReadObjects, key: &str) -> Result<Bytes, 
         content.extend_from_slice(&chunk);
     }
     Ok(content.freeze())
+}
+
+/// Reads an artifact of JSON, if it is there.
+///
+/// # Errors
+/// The store's; one that does not read as what is wanted is permanent.
+pub async fn find_json<T: DeserializeOwned>(
+    objects: &impl ReadObjects,
+    key: &str,
+) -> Result<Option<T>, PortError> {
+    if objects.head(Place::Artifacts, key).await?.is_none() {
+        return Ok(None);
+    }
+    let content = read_small(objects, key).await?;
+    let value = serde_json::from_slice(&content);
+    value.map(Some).map_err(|error| PortError::permanent(format!("read {key}"), error))
 }
 
 /// The usernames that are wanted and exist already: the list that `preprocessing_transfer` left, one in each line.

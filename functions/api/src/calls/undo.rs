@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use artifacts::read_small;
+use artifacts::find_json;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,11 +11,9 @@ use pipeline::api::{RelocationView, UndoRequest, UndoView};
 use pipeline::artifact;
 use pipeline::code::ErrorCode;
 use pipeline::commit::Actor;
-use pipeline::ids::RelocationId;
-use pipeline::port::{PortError, ReadObjects};
-use pipeline::relocation::{Place, Relocation};
+use pipeline::relocation::Relocation;
 use pipeline::transition::undo;
-use pipeline::undo::{Undo, UndoRecord, Wish};
+use pipeline::undo::{UndoRecord, Wish};
 
 use crate::extract::{Body, Path};
 use crate::openapi::answers::refusals;
@@ -96,7 +94,9 @@ pub(crate) async fn show<W: World>(
 ) -> Result<Json<UndoView>, Refusal> {
     let relocation = api.own(&caller, &uuid).await?;
     let undo = relocation.undo.ok_or_else(|| Refusal::from(ErrorCode::NotFound))?;
-    let record = record(api.objects.as_ref(), relocation.id, &undo).await?;
+    // There is none until it has begun, and when the relocation's files have expired.
+    let key = artifact::undo_report(relocation.id, undo.number);
+    let record: Option<UndoRecord> = find_json(api.objects.as_ref(), &key).await?;
     Ok(Json(UndoView::new(relocation.id, undo, record)))
 }
 
@@ -135,20 +135,4 @@ fn wish(body: &[u8]) -> Result<Wish, Refusal> {
     })?;
     let request = request.unwrap_or_default();
     Ok(Wish { dry_run: request.dry_run.unwrap_or_default(), cascade: request.cascade.unwrap_or_default() })
-}
-
-/// What undoing left among the artifacts; none until it has begun, and when they have expired.
-async fn record(
-    objects: &impl ReadObjects,
-    id: RelocationId,
-    undo: &Undo,
-) -> Result<Option<UndoRecord>, PortError> {
-    let key = artifact::undo_report(id, undo.number);
-    if objects.head(Place::Artifacts, &key).await?.is_none() {
-        return Ok(None);
-    }
-    let record = read_small(objects, &key).await?;
-    serde_json::from_slice(&record)
-        .map(Some)
-        .map_err(|error| PortError::permanent(format!("read {key}"), error))
 }

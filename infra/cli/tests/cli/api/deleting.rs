@@ -20,19 +20,6 @@ fn deletion(changes: &Value) -> Value {
     deletion
 }
 
-/// A server that answers the calls with these, one after the other, and notes the bodies.
-fn answering(answers: Vec<(u16, Value)>) -> Server {
-    let mut answers = answers.into_iter();
-    Server::start(move |server, mut exchange| {
-        if exchange.method == "POST" {
-            let body = exchange.json();
-            server.note(body.to_string());
-        }
-        let (status, body) = answers.next().expect("no more calls than answers");
-        exchange.answer(status, &body);
-    })
-}
-
 #[test]
 fn a_deletion_is_asked_for_as_it_is_said() {
     let folder = Folder::new();
@@ -41,7 +28,7 @@ fn a_deletion_is_asked_for_as_it_is_said() {
         ("--days 7", json!({ "model": "sentry.organization", "id": 5, "days": 7 })),
         ("--now", json!({ "model": "sentry.organization", "id": 5, "days": 0 })),
     ] {
-        let server = answering(vec![(201, deletion(&json!({})))]);
+        let server = Server::answering_each(vec![(201, deletion(&json!({})))]);
         let said = folder.call(&server, &format!("delete sentry.organization 5 {options}")).done();
         assert_eq!(said, "sentry.organization 5: due 2026-12-20 09:00:00 UTC\n");
         let asked = server.asked();
@@ -54,7 +41,7 @@ fn a_deletion_is_asked_for_as_it_is_said() {
 fn a_deletion_is_watched_to_its_end() {
     let in_progress = deletion(&json!({ "state": "IN_PROGRESS", "rows": 1200, "attempts": 1 }));
     let gone = problem(404, "not-found", "There is nothing here.");
-    let server = answering(vec![
+    let server = Server::answering_each(vec![
         (201, deletion(&json!({}))),
         (200, in_progress.clone()),
         (200, in_progress),
@@ -74,7 +61,7 @@ fn a_deletion_that_is_given_up_ends_with_1_and_names_what_stands_in_the_way() {
         "state": "GIVEN_UP", "attempts": 1, "error": "1 rows stand in the way, first sentry.monitor 7",
         "inTheWay": [{ "model": "sentry.monitor", "id": 7 }],
     }));
-    let server = answering(vec![(201, deletion(&json!({}))), (200, given_up)]);
+    let server = Server::answering_each(vec![(201, deletion(&json!({}))), (200, given_up)]);
     let run = Folder::new().call(&server, "delete sentry.organization 5 --now --watch");
     assert_eq!(run.code, 1);
     insta::assert_snapshot!(run.out, @r"

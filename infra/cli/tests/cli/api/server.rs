@@ -44,6 +44,19 @@ impl Server {
         Self::start(move |_, exchange| exchange.answer(status, &body))
     }
 
+    /// Answers the calls with these, one after the other, and notes the bodies that are posted.
+    pub(super) fn answering_each(answers: Vec<(u16, Value)>) -> Self {
+        let mut answers = answers.into_iter();
+        Self::start(move |server, mut exchange| {
+            if exchange.method == "POST" {
+                let body = exchange.json();
+                server.note(body.to_string());
+            }
+            let (status, body) = answers.next().expect("no more calls than answers");
+            exchange.answer(status, &body);
+        })
+    }
+
     pub(super) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }

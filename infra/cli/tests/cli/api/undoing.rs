@@ -59,26 +59,13 @@ fn refused() -> Value {
     )
 }
 
-/// A server that answers the calls with these, one after the other, and notes the bodies.
-fn answering(answers: Vec<(u16, Value)>) -> Server {
-    let mut answers = answers.into_iter();
-    Server::start(move |server, mut exchange| {
-        if exchange.method == "POST" {
-            let body = exchange.json();
-            server.note(body.to_string());
-        }
-        let (status, body) = answers.next().expect("no more calls than answers");
-        exchange.answer(status, &body);
-    })
-}
-
 fn call(server: &Server, line: &str) -> Run {
     Folder::new().call(server, &line.replace("UUID", UUID))
 }
 
 #[test]
 fn it_is_followed_to_its_end() {
-    let server = answering(vec![
+    let server = Server::answering_each(vec![
         (202, undoing("IN_PROGRESS", &json!({}))),
         (200, at(false, 500)),
         (200, at(false, 500)),
@@ -107,7 +94,7 @@ fn what_is_wished_for_is_asked_for() {
         ("--cascade", json!({ "dryRun": false, "cascade": true })),
         ("--dry-run --cascade", json!({ "dryRun": true, "cascade": true })),
     ] {
-        let server = answering(vec![(202, undoing("IN_PROGRESS", &json!({ "undo": body })))]);
+        let server = Server::answering_each(vec![(202, undoing("IN_PROGRESS", &json!({ "undo": body })))]);
         call(&server, &format!("undo UUID --detach {options}")).done();
         assert_eq!(read(server.asked()[1].as_bytes()), body, "{options}");
     }
@@ -115,7 +102,7 @@ fn what_is_wished_for_is_asked_for() {
 
 #[test]
 fn what_stands_in_the_way_is_named_and_ends_with_1() {
-    let server = answering(vec![(202, refused())]);
+    let server = Server::answering_each(vec![(202, refused())]);
     let run = call(&server, "undo UUID");
     assert_eq!(run.code, 1);
     insta::assert_snapshot!(run.out, @r"
