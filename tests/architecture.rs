@@ -3,15 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// The workspace's packages by name: their folder's parent, and the packages they depend on directly.
+/// The workspace's packages by name: their folder's parent, and the packages they depend on directly; and where the main
+/// functions of its programs are.
 struct Workspace {
     folders: BTreeMap<String, String>,
     dependencies: BTreeMap<String, BTreeSet<String>>,
+    programs: Vec<PathBuf>,
 }
 
 impl Workspace {
@@ -23,7 +25,8 @@ impl Workspace {
             .output()
             .unwrap();
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let mut workspace = Self { folders: BTreeMap::new(), dependencies: BTreeMap::new() };
+        let mut workspace =
+            Self { folders: BTreeMap::new(), dependencies: BTreeMap::new(), programs: Vec::new() };
         for package in metadata["packages"].as_array().unwrap() {
             let name = package["name"].as_str().unwrap().to_owned();
             let folder = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
@@ -31,6 +34,9 @@ impl Workspace {
             let needed = package["dependencies"].as_array().unwrap().iter();
             let needed = needed.filter(|dependency| dependency["kind"].is_null());
             let needed = needed.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect();
+            let targets = package["targets"].as_array().unwrap().iter();
+            let programs = targets.filter(|target| target["kind"][0] == "bin");
+            workspace.programs.extend(programs.map(|program| program["src_path"].as_str().unwrap().into()));
             workspace.folders.insert(name.clone(), parent.display().to_string());
             workspace.dependencies.insert(name, needed);
         }
@@ -114,4 +120,35 @@ fn a_main_is_short_and_every_function_is_in_the_template() {
         let code = format!("CodeUri: ../target/lambda/{function}/\n");
         assert!(template.contains(&code), "{function} is not in the template");
     }
+}
+
+#[test]
+fn programs_have_no_tests_in_their_main() {
+    let programs = Workspace::read().programs;
+    assert!(programs.len() > 20, "{programs:?}");
+    for main in programs {
+        let code = std::fs::read_to_string(&main).unwrap();
+        assert!(!code.contains("#[test]"), "{}: `tests/run` builds no tests of it", main.display());
+    }
+}
+
+/// Tests ask more of some crates than programs do; what they ask is among the dependencies of `tests/Cargo.toml`, so that
+/// building the programs and building the tests share every crate.
+#[test]
+fn nothing_is_compiled_twice_because_tests_want_other_features() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let features = |edges| -> BTreeSet<String> {
+        let output = Command::new(env!("CARGO"))
+            .args("tree --workspace --locked --offline --prefix none".split(' '))
+            .args(["--format", "{p} [{f}]", "--edges", edges])
+            .current_dir(root)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    };
+    let (programs, tests) = (features("normal,build"), features("normal,build,dev"));
+    assert!(programs.len() > 100, "{programs:?}");
+    assert_eq!(programs.difference(&tests).collect::<Vec<_>>(), Vec::<&String>::new());
 }

@@ -8,6 +8,28 @@ import pytest
 from support.cells import deployed
 from support.exports import Exports
 from support.target import Target
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+# What keeps the emulator busy for minutes: one after the other, each beside files that leave it time. They begin first, so
+# that no worker waits for the other's at the end.
+HEAVY = ("test_killed.py", "test_memory.py")
+
+
+class HeavyOneByOne(LoadFileScheduling):
+    """A file of tests is one worker's, and so are all that are heavy."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "heavy" if Path(file).name in HEAVY else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> HeavyOneByOne:
+    return HeavyOneByOne(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in HEAVY)
 
 
 @pytest.fixture(scope="session")

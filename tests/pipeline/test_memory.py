@@ -48,14 +48,13 @@ class Sizes:
     long_rows: int
     rows: int
     projects: int
-    # In seconds; how fast it is, is not the question here, and the emulator serves another file of tests meanwhile.
     deadline: float
 
 
 SIZES = (
     Sizes(tarball_mib=1024, organizations=1_600, long_rows=740, rows=ROWS, projects=244, deadline=1800)
     if os.environ.get("RELOCATE_TEST_FULL") == "1"
-    else Sizes(tarball_mib=200, organizations=400, long_rows=140, rows=10_000, projects=21, deadline=300)
+    else Sizes(tarball_mib=200, organizations=400, long_rows=140, rows=10_000, projects=21, deadline=120)
 )
 
 
