@@ -127,6 +127,7 @@ on_both_silos! {
     rows_that_go_too_stand_in_nobodys_way
     more_than_a_chunk_of_dependents_goes
     a_deletion_that_was_stopped_goes_on
+    who_was_given_to_somebody_else_meanwhile_stays
     what_came_too_late_is_looked_after
     nothing_to_do_changes_nothing
     no_tombstone_moves_the_rows_watermark_alone
@@ -326,6 +327,61 @@ async fn a_deletion_that_was_stopped_goes_on(silo: &impl Reconcile) {
     }
     assert!(runs > 2, "it was never stopped");
     assert_eq!((pks(silo, "app.org").await, pks(silo, "app.rule").await), (vec![2], vec![]));
+}
+
+/// Gives a row to somebody else at a call, counted down.
+struct GivesAway<'a, S> {
+    silo: &'a S,
+    calls_left: usize,
+    row: (&'a str, Pk),
+    key: &'a str,
+    to: Pk,
+    has_given: bool,
+}
+
+impl<S: Silo> deletion::Watch for GivesAway<'_, S> {
+    async fn goes_on(&mut self, _: &Deleted) -> bool {
+        let is_time = self.calls_left == 0;
+        self.calls_left = self.calls_left.wrapping_sub(1);
+        let model = self.silo.catalog().find(self.row.0).unwrap();
+        if is_time && let Some(stored) = self.silo.get(model, &[self.row.1]).await.unwrap().pop().flatten() {
+            let mut fields = stored.row.fields.as_ref().clone();
+            fields.insert(self.key.to_owned(), self.to.into());
+            let writes = vec![Write::replace(model, stored, Arc::new(fields))];
+            self.silo.write(&Transaction { writes, chunk: None }).await.unwrap();
+            self.has_given = true;
+        }
+        true
+    }
+}
+
+async fn who_was_given_to_somebody_else_meanwhile_stays(silo: &impl Reconcile) {
+    organisation(silo).await;
+    let org = silo.catalog().find("app.org").unwrap();
+    let key = CrossSiloKey::find(silo.catalog(), SiloKind::Cell, "app.member", "user").unwrap();
+    let (mut given, mut gone) = ([0, 0], [0, 0]);
+    for (calls_left, pk) in (0..8).zip(10..) {
+        put(silo, "app.org", pk, json!({ "slug": pk.to_string() })).await;
+        put(silo, "app.rule", pk, json!({ "org": pk })).await;
+        put(silo, "app.member", pk, json!({ "org": null, "user": pk })).await;
+        let mut watch =
+            GivesAway { silo, calls_left, row: ("app.rule", pk), key: "org", to: 2, has_given: false };
+        delete(silo, org, &[pk], &mut watch).await.unwrap();
+        let left = watch.has_given.then(|| json!({ "org": 2 }));
+        assert_eq!(row(silo, "app.rule", pk).await, left, "given away at call {calls_left}");
+        assert_eq!(row(silo, "app.org", pk).await, None);
+        *if left.is_some() { &mut given[0] } else { &mut gone[0] } += 1;
+
+        bury(silo, "app_user", pk).await;
+        let reconciler = Reconciler { silo, settings: settings(500), now: now(), fresh: "fresh".to_owned() };
+        let mut watch =
+            GivesAway { silo, calls_left, row: ("app.member", pk), key: "user", to: 2, has_given: false };
+        while reconciler.reconcile(key, &mut watch).await.unwrap().has_more() {}
+        let left = watch.has_given.then(|| json!({ "org": null, "user": 2 }));
+        assert_eq!(row(silo, "app.member", pk).await, left, "given away at call {calls_left}");
+        *if left.is_some() { &mut given[1] } else { &mut gone[1] } += 1;
+    }
+    assert!(given.iter().chain(&gone).all(|count| *count > 0), "{given:?} {gone:?}");
 }
 
 async fn what_came_too_late_is_looked_after(silo: &impl Reconcile) {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use catalog::SiloKind;
 use deletion::schedule::{
-    Effect, Event, Failure, Object, ScheduledDeletion, Schedules, Wait, apply, begin, find, put_back,
+    Called, Effect, Event, Failure, Object, ScheduleError, ScheduledDeletion, Schedules, Wait, apply, begin,
+    called, put_back,
 };
 use deletion::{Deleted, DeletionError, DeletionJob, delete};
 use pipeline::event::{self, Recorded, RowDeletionStarted};
@@ -55,6 +56,8 @@ enum WorkError {
     Json(#[source] serde_json::Error),
     #[error("a call failed")]
     Port(#[from] PortError),
+    #[error("the scheduled deletion cannot be gone on with")]
+    Schedule(#[from] ScheduleError),
     #[error("the object cannot be looked at")]
     Object(#[from] DeletionError),
     #[error("the scheduled deletion could not be used")]
@@ -87,8 +90,8 @@ where
 
     async fn run(&self, body: &str, ends: Instant) -> Result<(), WorkError> {
         let job: DeletionJob = serde_json::from_str(body).map_err(WorkError::Message)?;
-        let object = find(self.silo(&job), &job).await?;
-        let (record, effects) = self.happen(&job, &Event::Called(object)).await?;
+        let Called { object, record, effects } =
+            called(&self.schedules, self.silo(&job), &job, self.clock.now()).await?;
         let Some(record) = record else {
             info!(model = job.model, object = job.object, stands = ?object, "nothing is scheduled, or no longer");
             return Ok(());

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use silo::{Pk, Silo, StoreError};
 
 use crate::dependents::dependents;
+use crate::leading::Leading;
 use crate::{CHUNK, DeletionError, RowId};
 
 /// How many rows that stand in the way are named.
@@ -69,7 +70,10 @@ impl<'a, S: Silo> Protection<'a, S> {
             if on_delete == OnDelete::Protect {
                 self.refuse_staying(model, key, target, &page.items).await?;
             }
-            self.check_below(model, page.items).await?;
+            if self.guarded.contains(&model.id) {
+                let leading = Leading::to(key, target, &page.items).still(self.silo, model).await?;
+                self.check_below(model, leading).await?;
+            }
             match page.next {
                 Some(next) => after = Some(next),
                 None => return Ok(()),

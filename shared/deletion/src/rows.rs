@@ -13,6 +13,7 @@ use silo::{
 };
 
 use crate::dependents::dependents;
+use crate::leading::Leading;
 use crate::protection::Protection;
 use crate::{CHUNK, DeletionError, RowId, Watch};
 
@@ -53,11 +54,35 @@ pub async fn delete<S: Silo>(
     pks: &[Pk],
     watch: &mut impl Watch,
 ) -> Result<Deleted, DeletionError> {
+    delete_because(silo, model, pks, None, watch).await
+}
+
+/// Deletes rows of a model as [`delete`] does, and those alone that lead where they are said to when their turn comes.
+///
+/// # Errors
+/// As of [`delete`].
+pub async fn delete_leading<S: Silo>(
+    silo: &S,
+    model: &Model,
+    rows: &Leading<'_>,
+    watch: &mut impl Watch,
+) -> Result<Deleted, DeletionError> {
+    let pks = rows.still(silo, model).await?;
+    delete_because(silo, model, &pks, Some(rows), watch).await
+}
+
+async fn delete_because<S: Silo>(
+    silo: &S,
+    model: &Model,
+    pks: &[Pk],
+    because: Option<&Leading<'_>>,
+    watch: &mut impl Watch,
+) -> Result<Deleted, DeletionError> {
     let protection = Protection::new(silo, model, pks);
     protection.check().await?;
     let mut deleter = Deleter { silo, protection: Some(&protection), watch, done: Deleted::default() };
     for chunk in pks.chunks(CHUNK) {
-        deleter.clear(model, chunk.to_vec()).await?;
+        deleter.clear(model, chunk.to_vec(), because).await?;
     }
     Ok(deleter.done)
 }
@@ -126,18 +151,22 @@ impl<'a, S: Silo, W: Watch> Deleter<'a, S, W> {
         self.silo.catalog()
     }
 
-    /// Deletes a chunk of rows behind all that depends on them.
-    fn clear<'s>(&'s mut self, model: &'s Model, pks: Vec<Pk>) -> BoxFuture<'s, Result<(), DeletionError>> {
+    /// Deletes a chunk of rows behind all that depends on them; if it is because of whom they lead to, then those that
+    /// still do.
+    fn clear<'s>(
+        &'s mut self,
+        model: &'s Model,
+        pks: Vec<Pk>,
+        because: Option<&'s Leading<'s>>,
+    ) -> BoxFuture<'s, Result<(), DeletionError>> {
         async move {
             self.clear_dependents(model, &pks).await?;
             if self.goes_on().await {
-                let deleted = change_rows(
-                    self.silo,
-                    model,
-                    &pks,
-                    |stored| Some(Write::delete(model, stored)),
-                    |_, _| None,
-                );
+                let delete = |stored: Stored| {
+                    let goes = because.is_none_or(|leading| leading.holds(&stored.row));
+                    goes.then(|| Write::delete(model, stored))
+                };
+                let deleted = change_rows(self.silo, model, &pks, delete, |_, _| None);
                 count(&mut self.done.deleted, &model.name, deleted.await?);
             }
             Ok(())
@@ -170,7 +199,7 @@ impl<'a, S: Silo, W: Watch> Deleter<'a, S, W> {
             let page = self.silo.referring(model, &key.field, target, after, CHUNK).await?;
             if !page.items.is_empty() {
                 match on_delete {
-                    OnDelete::Cascade => self.clear(model, page.items).await?,
+                    OnDelete::Cascade => self.clear_leading(model, key, target, &page.items).await?,
                     OnDelete::SetNull => {
                         let nulled = set_null(self.silo, model, key, target, &page.items).await?;
                         count(&mut self.done.nulled, &format!("{}.{}", model.name, key.field), nulled);
@@ -178,7 +207,7 @@ impl<'a, S: Silo, W: Watch> Deleter<'a, S, W> {
                     OnDelete::Protect => {
                         if let Some(protection) = self.protection {
                             protection.refuse_staying(model, key, target, &page.items).await?;
-                            self.clear(model, page.items).await?;
+                            self.clear_leading(model, key, target, &page.items).await?;
                         }
                     }
                     OnDelete::DoNothing => {}
@@ -190,6 +219,21 @@ impl<'a, S: Silo, W: Watch> Deleter<'a, S, W> {
             }
         }
         Ok(())
+    }
+
+    /// Deletes the rows that lead to a target by a key. An index may show others, which keep what depends on them.
+    async fn clear_leading(
+        &mut self,
+        model: &Model,
+        key: &Key,
+        target: Pk,
+        pks: &[Pk],
+    ) -> Result<(), DeletionError> {
+        let leading = Leading::to(key, target, pks);
+        // Where nothing depends on them it is enough that they are looked at when they are deleted.
+        let has_dependents = dependents(self.catalog(), model).next().is_some();
+        let pks = if has_dependents { leading.still(self.silo, model).await? } else { pks.to_vec() };
+        self.clear(model, pks, Some(&leading)).await
     }
 
     async fn goes_on(&mut self) -> bool {

@@ -4,6 +4,7 @@
 //! tells of an event stores what was decided, if the record is still the one that it was decided on, and only then does
 //! what follows. Killed in between, the message that told of it comes again.
 
+mod call;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod desk;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 use crate::{DeletionJob, RowId};
 
+pub use call::{Called, called};
 pub use desk::{Ask, ScheduleError, cancel, schedule};
 pub use mark::{begin, find, put_back};
 #[cfg(feature = "memory")]

@@ -155,7 +155,7 @@ pub struct UndoCounts {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UndoObstacles {
-    /// How many there are.
+    /// How many there are; from 10,000 on, so many at least.
     pub count: u64,
     /// The first of them, 100 at most.
     pub first: Vec<UndoObstacle>,

@@ -12,7 +12,8 @@ use silo::{
 };
 
 use super::{CrossSiloKey, PassReport, Reconciler};
-use crate::rows::{delete, set_null};
+use crate::leading::Leading;
+use crate::rows::{delete_leading, set_null};
 use crate::{CHUNK, Deleted, DeletionError, Watch};
 
 /// How many tombstones are asked for their rows at once.
@@ -155,9 +156,10 @@ impl<S: Reconcile> PassRun<'_, S> {
                     *done.nulled.entry(self.key.key.field.clone()).or_default() += nulled;
                 }
             } else {
-                let there = self.still_leading(&chunk).await?;
-                if !there.is_empty() {
-                    return Ok((delete(self.of.silo, self.key.model, &there, watch).await?, false));
+                let leading = Leading::new(self.key.key, chunk);
+                let done = delete_leading(self.of.silo, self.key.model, &leading, watch).await?;
+                if done != Deleted::default() {
+                    return Ok((done, false));
                 }
             }
         }
@@ -201,16 +203,6 @@ impl<S: Reconcile> PassRun<'_, S> {
                 }
             },
         }
-    }
-
-    /// Those rows that are there and lead where they are thought to: an index may show what was before.
-    async fn still_leading(&self, rows: &[(Pk, Pk)]) -> Result<Vec<Pk>, StoreError> {
-        let pks: Vec<Pk> = rows.iter().map(|(pk, _)| *pk).collect();
-        let stored = self.of.silo.get(self.key.model, &pks).await?;
-        let leads = stored.into_iter().zip(rows).filter_map(|(stored, (pk, target))| {
-            (stored?.row.key(&self.key.key.field) == Some(*target)).then_some(*pk)
-        });
-        Ok(leads.collect())
     }
 }
 

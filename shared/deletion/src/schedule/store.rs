@@ -10,7 +10,7 @@ use super::{Effect, Event, InProgress, Next, ScheduledDeletion, decide};
 use crate::DeletionJob;
 
 /// How often a record is read anew because somebody else changes it.
-const TRIES: u32 = 20;
+pub(super) const TRIES: u32 = 20;
 
 /// Keeps scheduled deletions, those of a silo with the silo. The contract suite says what each call promises.
 pub trait Schedules: Send + Sync {
@@ -38,6 +38,9 @@ pub trait Schedules: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
+/// What a record is behind an event, if there is one, and what follows.
+pub(super) type Applied = Result<(Option<ScheduledDeletion>, Vec<Effect>), InProgress>;
+
 /// Lets an event happen to the scheduled deletion of an object, however often others change it meanwhile. What the record
 /// is then, if there is one, and what follows.
 ///
@@ -51,16 +54,32 @@ pub async fn apply<S: Schedules>(
 ) -> Result<Result<(Option<ScheduledDeletion>, Vec<Effect>), InProgress>, StoreError> {
     for _ in 0..TRIES {
         let record = schedules.get(job).await?;
-        let (to, effects) = match decide(record.as_ref(), job, event.clone(), now) {
-            Ok((Next::Same, effects)) => return Ok(Ok((record, effects))),
-            Ok((Next::Is(to), effects)) => (Some(*to), effects),
-            Ok((Next::Gone, effects)) => (None, effects),
-            Err(refused) => return Ok(Err(refused)),
-        };
-        if schedules.change(job, record.as_ref(), to.as_ref()).await? {
-            return Ok(Ok((to, effects)));
+        if let Some(applied) = apply_to(schedules, job, record, event.clone(), now).await? {
+            return Ok(applied);
         }
     }
+    Err(contention(job))
+}
+
+/// Lets an event happen to a record that was read; none if it is not as it was read any more.
+pub(super) async fn apply_to<S: Schedules>(
+    schedules: &S,
+    job: &DeletionJob,
+    record: Option<ScheduledDeletion>,
+    event: Event,
+    now: Timestamp,
+) -> Result<Option<Applied>, StoreError> {
+    let (to, effects) = match decide(record.as_ref(), job, event, now) {
+        Ok((Next::Same, effects)) => return Ok(Some(Ok((record, effects)))),
+        Ok((Next::Is(to), effects)) => (Some(*to), effects),
+        Ok((Next::Gone, effects)) => (None, effects),
+        Err(refused) => return Ok(Some(Err(refused))),
+    };
+    let is_done = schedules.change(job, record.as_ref(), to.as_ref()).await?;
+    Ok(is_done.then_some(Ok((to, effects))))
+}
+
+pub(super) fn contention(job: &DeletionJob) -> StoreError {
     let action = format!("changing the scheduled deletion of {job}, which keeps changing,");
-    Err(StoreError::new(StoreErrorKind::Contention, action))
+    StoreError::new(StoreErrorKind::Contention, action)
 }

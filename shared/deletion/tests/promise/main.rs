@@ -21,8 +21,8 @@ use world::{Mode, Rules, World};
 /// How many seeds each mode gets; `RELOCATE_TEST_FULL` asks for twenty times as many.
 const SEEDS: u64 = 2_500;
 
-/// Seeds that failed once, of whatever mode.
-const FAILED_ONCE: &[u64] = &[];
+/// Seeds that failed once, of whatever mode. The first of them: rows went with a target that they no longer led to.
+const FAILED_ONCE: &[u64] = &[538];
 
 fn seeds() -> u64 {
     if std::env::var_os("RELOCATE_TEST_FULL").is_some() { SEEDS * 20 } else { SEEDS }

@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use catalog::{Catalog, Key, KeyKind, OnDelete};
 use serde_json::Value;
-use silo::{Fields, MemorySilo, Pk, Silo, Transaction};
+use silo::{Fields, MemorySilo, Pk, Silo, Transaction, Write};
 
 use crate::world::ready;
 
-/// Every row that was ever inserted, as it was then.
+/// Every row that was ever inserted, as it was then or as somebody changed it since. What deletions change, they null.
 #[derive(Default)]
 pub(crate) struct History(BTreeMap<(String, Pk), Fields>, Vec<(catalog::ModelId, Pk, Fields)>);
 
 impl History {
     pub(crate) fn note(&mut self, transaction: &Transaction) {
-        for write in transaction.writes.iter().filter(|write| write.before().is_none()) {
+        let nulls = |write: &Write| write.row().fields.values().any(Value::is_null);
+        let is_deletions = |write: &&Write| write.deletes() || (write.before().is_some() && nulls(write));
+        for write in transaction.writes.iter().filter(|write| !is_deletions(write)) {
             self.1.push((write.model(), write.row().pk, write.row().fields.as_ref().clone()));
         }
     }

@@ -40,6 +40,15 @@ pub(crate) async fn look_after(store: Arc<Store>, departure: Departure, rules: R
     }
 }
 
+/// Gives a room to a team that stays, unless it is gone or others are faster.
+pub(crate) async fn move_room(cell: Arc<Store>, room: Pk, team: Pk) {
+    let catalog = Arc::clone(cell.catalog());
+    let model = catalog.find("app.room").unwrap();
+    let Some(stored) = cell.get(model, &[room]).await.unwrap().pop().flatten() else { return };
+    let writes = vec![Write::replace(model, stored, Arc::new(fields(&[("team", Some(team))])))];
+    drop(cell.write(&Transaction { writes, chunk: None }).await);
+}
+
 /// A single row of some model, or a member with a note that depends on it.
 pub(crate) fn insert(world: &mut World) -> impl Future<Output = ()> + 'static {
     let name = ["app.member", "app.note", "app.log", "app.replica"][world.chance.usize(0..4)];

@@ -76,6 +76,7 @@ other = "cross-silo-key(app.team)? set-null"
 /// How many users and teams there are; only some of them go.
 pub(crate) const TARGETS: Pk = 4;
 pub(crate) const GOING: std::ops::RangeInclusive<Pk> = 1..=2;
+const STAYING: std::ops::RangeInclusive<Pk> = 3..=TARGETS;
 /// The longest that an index lags.
 const LAG: Duration = Duration::from_secs(20);
 /// The most chance moves before all becomes quiet.
@@ -254,7 +255,8 @@ impl World {
             17..23 => self.relays(),
             23..30 => self.delivers(),
             30..38 => self.a_job_starts(),
-            38..40 => {
+            38..39 => self.moves_a_room(),
+            39..41 => {
                 let seconds = self.chance.u64(1..30);
                 self.time_passes(Duration::from_secs(seconds));
             }
@@ -277,6 +279,11 @@ impl World {
     fn inserts(&mut self) {
         let task = steps::insert(self);
         self.spawn(task);
+    }
+
+    fn moves_a_room(&mut self) {
+        let (room, team) = (self.chance.i64(1..=TARGETS), self.chance.i64(STAYING));
+        self.spawn(steps::move_room(self.store(SiloKind::Cell), room, team));
     }
 
     /// An import begins: its plan is recorded, and whoever runs it may die at any time.

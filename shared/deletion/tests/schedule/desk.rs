@@ -1,13 +1,16 @@
 //! Scheduling and cancelling mark the object, whatever is broken off in between.
 
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use catalog::Catalog;
 use deletion::schedule::{
-    Ask, Event, MemorySchedules, Object, ScheduleError, Schedules, apply, begin, cancel, find, put_back,
-    schedule,
+    Ask, Event, MemorySchedules, Object, ScheduleError, Schedules, apply, begin, called, cancel, find,
+    put_back, schedule,
 };
 use deletion::{DeletionError, DeletionJob};
 use serde_json::{Value, json};
-use silo::{MemorySilo, Row, Silo};
+use silo::{Intercept, Intercepted, MemorySilo, Row, Silo, StoreError, Transaction, Write};
 use uuid::Uuid;
 
 use crate::{at, failed, job};
@@ -36,6 +39,16 @@ impl World {
         apply(&self.schedules, &job(), &event, at(20)).await.unwrap().unwrap();
     }
 
+    /// Lets the organisation say so of itself.
+    async fn say(&self, status: i64) {
+        let model = self.silo.catalog().find("sentry.organization").unwrap();
+        let stored = self.silo.get(model, &[5]).await.unwrap().remove(0).unwrap();
+        let mut fields = stored.row.fields.as_ref().clone();
+        fields.insert("status".to_owned(), json!(status));
+        let writes = vec![Write::replace(model, stored, fields)];
+        self.silo.write(&Transaction { writes, chunk: None }).await.unwrap();
+    }
+
     async fn status(&self) -> i64 {
         let model = self.silo.catalog().find("sentry.organization").unwrap();
         let row = self.silo.get(model, &[5]).await.unwrap().remove(0).unwrap();
@@ -56,6 +69,36 @@ async fn a_mark_is_set_moved_on_and_taken_off() {
         assert!(!cancel(&world.schedules, &world.silo, &job(), at(1)).await.unwrap(), "nothing is left");
         assert_eq!(find(&world.silo, &job()).await.unwrap(), Object::Stays);
     }
+}
+
+/// Schedules the deletion anew as soon as somebody has looked at the object.
+struct ScheduledMeanwhile<'a>(&'a World, AtomicBool);
+
+impl Intercept for ScheduledMeanwhile<'_> {
+    async fn call<T: Send, E: From<StoreError> + Send>(
+        &self,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
+        let seen = call.await;
+        if !self.1.swap(true, Ordering::SeqCst) {
+            self.0.schedule().await;
+        }
+        seen
+    }
+}
+
+#[tokio::test]
+async fn what_was_seen_before_the_mark_does_not_take_the_schedule_away() {
+    let world = World::new(0);
+    world.schedule().await;
+    world.say(0).await;
+    let between = ScheduledMeanwhile(&world, AtomicBool::new(false));
+    let silo = Intercepted { silo: &world.silo, between };
+    let found = called(&world.schedules, &silo, &job(), at(20)).await.unwrap();
+    assert_eq!(found.object, Object::Goes);
+    assert!(found.record.is_some_and(|record| record.is_in_progress()));
+    assert!(world.schedules.get(&job()).await.unwrap().is_some());
+    assert_eq!(world.status().await, 1);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use catalog::{Model, OnDelete};
+use deletion::{Leading, delete_leading};
 use futures::future::join_all;
 use serde_json::Value;
 use silo::{Conflict, Pk, Silo, StoreError, StoreErrorKind, Stored, Transaction, Write, WriteError};
@@ -82,7 +83,7 @@ impl<S: Silo, W: Watch> Undoing<'_, '_, S, W> {
     ) -> Result<(), UndoError> {
         match link.on_delete {
             OnDelete::SetNull => self.set_null(link, target.1, others).await,
-            OnDelete::Cascade => self.cascade(link.model, &others).await,
+            OnDelete::Cascade => self.cascade(link, target.1, &others).await,
             OnDelete::Protect => {
                 for stored in &others {
                     let goes = self.imported.goes(link.model, &stored.row).await;
@@ -90,17 +91,18 @@ impl<S: Silo, W: Watch> Undoing<'_, '_, S, W> {
                         return Err(link.obstacle(stored.row.pk, target).into());
                     }
                 }
-                self.cascade(link.model, &others).await
+                self.cascade(link, target.1, &others).await
             }
             OnDelete::DoNothing => Ok(()),
         }
     }
 
-    /// Deletes others' rows with all that depends on them in turn.
-    async fn cascade(&mut self, model: &Model, rows: &[Stored]) -> Result<(), UndoError> {
-        let pks: Vec<Pk> = rows.iter().map(|stored| stored.row.pk).collect();
+    /// Deletes others' rows that lead to a target, with all that depends on them in turn.
+    async fn cascade(&mut self, link: Link<'_>, target: Pk, rows: &[Stored]) -> Result<(), UndoError> {
+        let Link { model, key, .. } = link;
+        let leading = Leading::new(key, rows.iter().map(|stored| (stored.row.pk, target)));
         let silo = self.imported.silos.of(model);
-        let done = Box::pin(deletion::delete(silo, model, &pks, &mut deletion::Unwatched)).await?;
+        let done = Box::pin(delete_leading(silo, model, &leading, &mut deletion::Unwatched)).await?;
         let report = &mut self.state.report;
         for (model, count) in done.deleted {
             report.count(&model, count, |counts| &mut counts.cascaded);

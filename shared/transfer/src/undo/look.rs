@@ -9,7 +9,7 @@ use super::dependents::{Link, links_to};
 use super::error::{UndoError, at};
 use super::imported::{Imported, ROWS};
 use super::journaled::Journaled;
-use super::report::Obstacle;
+use super::report::{DEPENDENTS_COUNTED_MAX, Obstacle};
 use super::restore::Standing;
 use super::runner::Undoing;
 use super::{ModelUndo, Watch, restore};
@@ -35,6 +35,9 @@ impl<'a, S: Silo, W: Watch> Undoing<'a, '_, S, W> {
         if self.request.dry_run {
             self.count_going(model, rows.iter().map(|stored| stored.row.pk), known);
         }
+        if self.has_found_enough() {
+            return Ok(());
+        }
         let imported = self.imported;
         let links: Vec<Link<'_>> = links_to(imported.catalog(), model).collect();
         let asked = links.iter().flat_map(|link| rows.iter().map(move |stored| (*link, stored.row.pk)));
@@ -48,11 +51,19 @@ impl<'a, S: Silo, W: Watch> Undoing<'a, '_, S, W> {
                 for stored in others.map_err(at(&link.model.name))? {
                     self.meet(link, &stored, (model, target)).await?;
                 }
+                if self.has_found_enough() {
+                    return Ok(());
+                }
                 let Some(next) = page.next else { break };
                 page = who_refers(imported, link, target, Some(next)).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether so much depends on what would go that it need not be known who else does.
+    fn has_found_enough(&self) -> bool {
+        !self.request.cascade && self.state.obstacles.dependents >= DEPENDENTS_COUNTED_MAX
     }
 
     /// What becomes of somebody else's row whose target goes.

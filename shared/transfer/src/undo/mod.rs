@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 pub use crate::import::{Proceed, Unwatched};
 pub use error::UndoError;
-pub use report::{ModelUndo, OBSTACLES_NAMED_MAX, Obstacle, Obstacles, UndoReport};
+pub use report::{DEPENDENTS_COUNTED_MAX, ModelUndo, OBSTACLES_NAMED_MAX, Obstacle, Obstacles, UndoReport};
 pub use state::{Phase, UndoState};
 
 use error::at;

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use silo::Pk;
 
-/// How many obstacles are named; all are counted.
+/// How many obstacles are named; more are counted.
 pub const OBSTACLES_NAMED_MAX: usize = 100;
+
+/// When so many keys were found to lead to rows that would go, no more are looked for: it is refused anyway, and an
+/// organisation in use may have millions.
+pub const DEPENDENTS_COUNTED_MAX: u64 = 10_000;
 
 /// What undoing came to; of a dry run, what it would come to.
 ///
@@ -61,7 +65,7 @@ impl UndoReport {
 pub struct Obstacles {
     /// The first of them, up to [`OBSTACLES_NAMED_MAX`].
     pub named: Vec<Obstacle>,
-    /// How many keys lead from rows that stay to rows that would go.
+    /// How many keys lead from rows that stay to rows that would go; from [`DEPENDENTS_COUNTED_MAX`] on, so many at least.
     pub dependents: u64,
     /// How many rows that would be restored were changed by somebody else since.
     pub changed: u64,

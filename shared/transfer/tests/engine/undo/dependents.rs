@@ -5,7 +5,7 @@ use futures::executor::block_on;
 use rstest::rstest;
 use serde_json::{Value, json};
 use silo::{Pk, Silo};
-use transfer::undo::{ModelUndo, Obstacle};
+use transfer::undo::{DEPENDENTS_COUNTED_MAX, ModelUndo, Obstacle};
 
 use super::{assert_same, cascading, dry, imported, undoing};
 use crate::support::full::configured;
@@ -132,15 +132,31 @@ fn a_row_that_protects_what_goes_stands_in_the_way_unless_it_goes_itself(#[case]
     }
 }
 
+/// Gives the first organisation of the import so many options.
+fn used(instance: &Instance, options: u64) {
+    let organization = first(instance, "sentry.organization");
+    for number in 0..options {
+        let option = json!({ "organization": organization, "key": format!("new{number}"), "value": 1 });
+        instance.write_row("sentry.organizationoption", option);
+    }
+}
+
+#[test]
+fn so_many_are_counted_that_nobody_wants_to_know_how_many_more_there_are() {
+    let request = request_with(Organization, MERGE);
+    let instance = imported(&request);
+    used(&instance, DEPENDENTS_COUNTED_MAX + 250);
+    let obstacles = instance.obstacles(&undoing(&request));
+    let counted = DEPENDENTS_COUNTED_MAX..DEPENDENTS_COUNTED_MAX + 250;
+    assert!(counted.contains(&obstacles.dependents), "{}", obstacles.dependents);
+    assert_eq!(obstacles.named.len(), 100);
+}
+
 #[test]
 fn a_hundred_are_named_and_all_are_counted() {
     let request = request_with(Organization, MERGE);
     let instance = imported(&request);
-    let organization = first(&instance, "sentry.organization");
-    for number in 0..250 {
-        let option = json!({ "organization": organization, "key": format!("new{number}"), "value": 1 });
-        instance.write_row("sentry.organizationoption", option);
-    }
+    used(&instance, 250);
     let obstacles = instance.obstacles(&undoing(&request));
     assert_eq!((obstacles.named.len(), obstacles.dependents), (100, 250));
     let foreseen = instance.undo(&dry(cascading(&request))).unwrap().state.report;
