@@ -174,6 +174,20 @@ fn the_corpus_ends_in_rows_or_in_errors_that_say_where() {
     assert!(files > 8, "{files}");
 }
 
+/// However much is read at a time.
+#[test]
+fn what_is_too_deep_behind_the_longest_row_is_too_long() {
+    let file = format!(r#"[{{"model": "m", "pk": 1, "fields": {{"a": {}"#, "[".repeat(60));
+    for piece in 1..200 {
+        for (row_bytes_max, is_too_long) in [(35, true), (90, false)] {
+            let refused = read_checked(file.as_bytes(), piece, ReadLimits { row_bytes_max, depth_max: 50 });
+            let error = refused.unwrap_err();
+            assert_eq!(matches!(error, ReadError::RowTooLong { .. }), is_too_long, "{piece}: {error}");
+            assert_eq!(matches!(error, ReadError::TooDeep { .. }), !is_too_long, "{piece}: {error}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_mutated_file_is_read_as_any_parser_reads_it(

@@ -180,21 +180,21 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    /// The length of the object that begins at the first unread byte; reads on until all of it is buffered.
+    /// The length of the object that begins at the first unread byte; reads on until all of it is buffered. Nothing behind
+    /// the longest row is looked at, so that an error does not depend on how much is read at a time.
     fn find_row_end(&mut self, offset: u64) -> Result<usize, ReadError> {
         let mut scan = ObjectScan::default();
+        let ReadLimits { row_bytes_max, depth_max } = self.limits;
         loop {
             let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
-            match scan.advance(unread, self.limits.depth_max) {
-                ScanResult::End(length) if length <= self.limits.row_bytes_max => return Ok(length),
+            match scan.advance(unread.get(..row_bytes_max).unwrap_or(unread), depth_max) {
+                ScanResult::End(length) => return Ok(length),
                 ScanResult::TooDeep => {
-                    let limit = self.limits.depth_max;
-                    return Err(ReadError::TooDeep { position: self.rows, offset, limit });
+                    return Err(ReadError::TooDeep { position: self.rows, offset, limit: depth_max });
                 }
-                ScanResult::More if unread.len() <= self.limits.row_bytes_max => {}
-                ScanResult::End(_) | ScanResult::More => {
-                    let limit = self.limits.row_bytes_max;
-                    return Err(ReadError::RowTooLong { position: self.rows, offset, limit });
+                ScanResult::More if unread.len() <= row_bytes_max => {}
+                ScanResult::More => {
+                    return Err(ReadError::RowTooLong { position: self.rows, offset, limit: row_bytes_max });
                 }
             }
             if !self.fill()? {
