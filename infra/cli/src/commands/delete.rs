@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use pipeline::api::{DeletionView, ScheduleDeletionRequest};
 use pipeline::kinds::DeletionState;
 use serde::Serialize;
@@ -84,7 +85,9 @@ fn follow(
     while last.state != DeletionState::GivenUp {
         std::thread::sleep(patience.after_looks(unchanged));
         let Some(next) = patience.insist(terminal, || api.deletion(&args.model, args.id))? else {
-            terminal.report(&Ended { model: &args.model, id: args.id, deleted: true }, false)?;
+            // What was not due yet cannot have run: somebody has taken it back.
+            let deleted = last.state != DeletionState::Waiting || last.date_due <= Timestamp::now();
+            terminal.report(&Ended { model: &args.model, id: args.id, deleted }, false)?;
             return Ok(Exit::Done);
         };
         if next == last {

@@ -56,6 +56,18 @@ fn a_deletion_is_watched_to_its_end() {
 }
 
 #[test]
+fn a_deletion_that_somebody_takes_back_is_not_said_to_be_done() {
+    let waiting = deletion(&json!({ "dateDue": "2126-12-20T09:00:00Z" }));
+    let taken_back = problem(404, "not-found", "There is nothing here.");
+    let server = Server::answering_each(vec![(201, waiting.clone()), (200, waiting), (404, taken_back)]);
+    let said = Folder::new().call(&server, "delete sentry.organization 5 --watch").done();
+    insta::assert_snapshot!(said, @r"
+    sentry.organization 5: due 2126-12-20 09:00:00 UTC
+    sentry.organization 5: nothing is scheduled any more
+    ");
+}
+
+#[test]
 fn a_deletion_that_is_given_up_ends_with_1_and_names_what_stands_in_the_way() {
     let given_up = deletion(&json!({
         "state": "GIVEN_UP", "attempts": 1, "error": "1 rows stand in the way, first sentry.monitor 7",
