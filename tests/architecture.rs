@@ -8,8 +8,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The workspace's packages by name: their folder's parent, and the packages they depend on directly; and where the main
-/// functions of its programs are.
+/// The workspace's packages by name: their folder's parent, and the packages they depend on directly; and the files that
+/// only programs are made of.
 struct Workspace {
     folders: BTreeMap<String, String>,
     dependencies: BTreeMap<String, BTreeSet<String>>,
@@ -34,9 +34,7 @@ impl Workspace {
             let needed = package["dependencies"].as_array().unwrap().iter();
             let needed = needed.filter(|dependency| dependency["kind"].is_null());
             let needed = needed.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect();
-            let targets = package["targets"].as_array().unwrap().iter();
-            let programs = targets.filter(|target| target["kind"][0] == "bin");
-            workspace.programs.extend(programs.map(|program| program["src_path"].as_str().unwrap().into()));
+            workspace.programs.extend(of_programs(package));
             workspace.folders.insert(name.clone(), parent.display().to_string());
             workspace.dependencies.insert(name, needed);
         }
@@ -64,6 +62,19 @@ impl Workspace {
     fn uses_sdk(&self, package: &str) -> bool {
         self.dependencies[package].iter().any(|name| name.starts_with("aws-sdk-") || name == "aws-config")
     }
+}
+
+/// The files of a package that only its programs are made of: `main.rs`, and all there is where there is no library.
+fn of_programs(package: &Value) -> Vec<PathBuf> {
+    let targets = package["targets"].as_array().unwrap();
+    let is = |target: &Value, kind: &str| target["kind"][0] == kind;
+    let mains = targets.iter().filter(|target| is(target, "bin"));
+    let mains = mains.map(|target| PathBuf::from(target["src_path"].as_str().unwrap()));
+    if targets.iter().any(|target| is(target, "lib")) {
+        return mains.collect();
+    }
+    let folders = mains.map(|main| main.parent().unwrap().to_owned());
+    folders.flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path()).collect()
 }
 
 #[test]
@@ -123,12 +134,14 @@ fn a_main_is_short_and_every_function_is_in_the_template() {
 }
 
 #[test]
-fn programs_have_no_tests_in_their_main() {
+fn programs_have_no_tests_of_their_own() {
     let programs = Workspace::read().programs;
     assert!(programs.len() > 20, "{programs:?}");
-    for main in programs {
-        let code = std::fs::read_to_string(&main).unwrap();
-        assert!(!code.contains("#[test]"), "{}: `tests/run` builds no tests of it", main.display());
+    for file in programs {
+        let code = std::fs::read_to_string(&file).unwrap();
+        // `#[test]`, `#[tokio::test]`, `#[rstest]`, `#[cfg(test)]`.
+        let has_tests = ["test]", "(test)"].iter().any(|mark| code.contains(mark));
+        assert!(!has_tests, "{}: `tests/run` builds no tests of it", file.display());
     }
 }
 

@@ -27,7 +27,7 @@ pub use desk::{Ask, ScheduleError, cancel, schedule};
 pub use mark::{begin, find, put_back};
 #[cfg(feature = "memory")]
 pub use memory::MemorySchedules;
-pub use store::{Schedules, apply};
+pub use store::{Applied, Schedules, apply};
 
 /// After how many days a deletion is due, unless somebody says otherwise.
 pub const DAYS: u32 = 30;

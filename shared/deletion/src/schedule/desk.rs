@@ -1,14 +1,12 @@
 //! Where people schedule deletions, and take them back.
 
 use jiff::Timestamp;
-use silo::{Silo, StoreError, StoreErrorKind};
+use silo::{Silo, StoreError};
 use uuid::Uuid;
 
+use super::store::{TRIES, contention};
 use super::{Event, Next, ScheduledDeletion, Schedules, apply, decide, mark};
 use crate::{DeletionError, DeletionJob};
-
-/// How often it is begun anew because somebody else is faster.
-const TRIES: u32 = 20;
 
 /// What somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +79,7 @@ pub async fn schedule<C: Schedules, S: Silo>(
             return Ok(record);
         }
     }
-    Err(contention(job))
+    Err(contention(job).into())
 }
 
 /// Takes back what is scheduled for an object, and the mark off it; says whether something was.
@@ -109,7 +107,7 @@ pub async fn cancel<C: Schedules, S: Silo>(
             return Ok(true);
         }
     }
-    Err(contention(job))
+    Err(contention(job).into())
 }
 
 async fn changed<C: Schedules>(
@@ -121,9 +119,4 @@ async fn changed<C: Schedules>(
     let applied = apply(schedules, job, event, now).await?;
     let (record, _) = applied.map_err(|_| ScheduleError::InProgress(job.clone()))?;
     Ok(record)
-}
-
-fn contention(job: &DeletionJob) -> ScheduleError {
-    let action = format!("scheduling or cancelling the deletion of {job}");
-    StoreError::new(StoreErrorKind::Contention, action).into()
 }

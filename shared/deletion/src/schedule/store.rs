@@ -39,7 +39,7 @@ pub trait Schedules: Send + Sync {
 }
 
 /// What a record is behind an event, if there is one, and what follows.
-pub(super) type Applied = Result<(Option<ScheduledDeletion>, Vec<Effect>), InProgress>;
+pub type Applied = Result<(Option<ScheduledDeletion>, Vec<Effect>), InProgress>;
 
 /// Lets an event happen to the scheduled deletion of an object, however often others change it meanwhile. What the record
 /// is then, if there is one, and what follows.
@@ -51,7 +51,7 @@ pub async fn apply<S: Schedules>(
     job: &DeletionJob,
     event: &Event,
     now: Timestamp,
-) -> Result<Result<(Option<ScheduledDeletion>, Vec<Effect>), InProgress>, StoreError> {
+) -> Result<Applied, StoreError> {
     for _ in 0..TRIES {
         let record = schedules.get(job).await?;
         if let Some(applied) = apply_to(schedules, job, record, event.clone(), now).await? {
@@ -79,6 +79,7 @@ pub(super) async fn apply_to<S: Schedules>(
     Ok(is_done.then_some(Ok((to, effects))))
 }
 
+/// Somebody else keeps changing it.
 pub(super) fn contention(job: &DeletionJob) -> StoreError {
     let action = format!("changing the scheduled deletion of {job}, which keeps changing,");
     StoreError::new(StoreErrorKind::Contention, action)
